@@ -1,0 +1,46 @@
+# Every target sets up what it needs in .venv; a Python 3.11+ and make are enough.
+PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13 python3.14 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+PROTOS := $(shell find protos -name '*.proto')
+
+.PHONY: help setup demo test lint format stubs lock clean
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(READY)  ## create .venv with the locked versions and this project
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "symae needs Python 3.11 or newer: install it, or run make PYTHON=/path/to/python"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+demo: setup  ## train, export, serve and call it all on real photographs; writes demo/index.html
+	$(BIN)/symae demo --out demo
+
+test: setup  ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup  ## ruff, formatting and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup  ## format the code and mend what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+stubs: setup  ## generate serve/pb from protos
+	$(BIN)/python -m grpc_tools.protoc -Iserve/pb=protos --python_out=. --pyi_out=. --grpc_python_out=. \
+		$(patsubst protos/%,serve/pb/%,$(PROTOS))
+
+lock: setup  ## pin all versions anew in requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-emit-index-url --no-header \
+		--upgrade pyproject.toml --output-file requirements.lock
+
+clean:  ## remove what make wrote
+	rm -rf .venv demo .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,116 @@
+"""From bytes to pixels: the one place where an image file becomes an array.
+
+The server and the training data both read images through this module, so a model sees in
+production exactly the pixels that it was trained on. It needs Pillow and NumPy alone.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+__all__ = ["EXTENSIONS", "MAX_PIXELS", "ImageError", "centre_crop", "decode", "read", "resize_shorter_side"]
+
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
+MAX_PIXELS = 100_000_000  # 100 megapixels, 300 MB as RGB
+
+Pixels = NDArray[np.uint8]
+
+
+class ImageError(ValueError):
+    """An image that cannot be read; the message says why, without naming the file."""
+
+
+def read(path: Path, *, channels: int, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """Read an image file; see `decode`.
+
+    Raises:
+        ImageError: the file is missing, unreadable, or not an image.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(error.strerror or str(error)) from error
+    return decode(data, channels=channels, max_pixels=max_pixels)
+
+
+def decode(data: bytes, *, channels: int, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """Decode an encoded image (JPEG, PNG, WebP and what else Pillow reads) as a camera showed it.
+
+    The EXIF orientation is applied, the first frame of an animation taken, transparency laid on
+    white, 16-bit samples scaled to 8 bits, and every colour mode converted to RGB or gray.
+
+    Args:
+        data: one encoded image.
+        channels: 3 for RGB, 1 for gray.
+        max_pixels: largest accepted H x W, checked on the header, before any pixel is decoded.
+
+    Returns:
+        (H, W, C) uint8 in [0, 255], C-contiguous and writable.
+
+    Raises:
+        ImageError: the bytes are empty, truncated, no image, or larger than `max_pixels`.
+    """
+    if not data:
+        raise ImageError("the image is empty (0 bytes)")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of broken EXIF and of sizes; the size is checked here
+            with Image.open(io.BytesIO(data)) as image:
+                if image.width * image.height > max_pixels:
+                    raise ImageError(
+                        f"the image has {image.width} x {image.height} pixels, more than the limit of {max_pixels}"
+                    )
+                oriented = ImageOps.exif_transpose(image)
+                return np.array(_convert(oriented, "RGB" if channels == 3 else "L"), np.uint8).reshape(
+                    oriented.height, oriented.width, channels
+                )
+    except ImageError:
+        raise
+    except Image.UnidentifiedImageError as error:
+        raise ImageError("not an image, or of an unknown format") from error
+    # Pillow's plugins raise whatever a broken file leads them into: OSError, SyntaxError, struct.error, ...
+    except Exception as error:
+        raise ImageError(f"broken image: {error}") from error
+
+
+def resize_shorter_side(pixels: Pixels, side: int) -> Pixels:
+    """Resize so that the shorter side is `side` pixels, keeping the aspect ratio (bilinear, antialiased).
+
+    Args:
+        pixels: (H, W, C) uint8.
+        side: > 0; an image whose shorter side already is `side` is returned as it is.
+    """
+    height, width = pixels.shape[:2]
+    shorter = min(height, width)
+    if shorter == side:
+        return pixels
+    size = (max(side, round(width * side / shorter)), max(side, round(height * side / shorter)))
+    image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0])
+    return np.array(image.resize(size, Image.Resampling.BILINEAR), np.uint8).reshape(size[1], size[0], -1)
+
+
+def centre_crop(pixels: Pixels, height: int, width: int) -> Pixels:
+    """Cut out the centre; the offset is rounded down where it does not halve.
+
+    Args:
+        pixels: (H, W, C) uint8, at least `height` x `width`.
+    """
+    top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
+    return pixels[top : top + height, left : left + width]
+
+
+def _convert(image: Image.Image, mode: str) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":  # 16 and 32 bits: Pillow itself would clip, not scale
+        wide = np.asarray(image, np.float64)
+        top = 65535.0 if image.mode.startswith("I") and wide.max() > 255 else 255.0
+        image = Image.fromarray(np.clip(wide * (255.0 / top) + 0.5, 0, 255).astype(np.uint8))
+    if "A" in image.getbands() or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return image.convert(mode)
