@@ -1,13 +1,13 @@
 """What can go wrong in training and export, and whose turn it is.
 
-    SymaeError              base; its message is one line: what is wrong, what was expected, what to do
-    |- InputError           the caller's turn (exit code 2): a path, an option, a file is not as it must be
-    |  |- DataError         images or labels
-    |  |- RecipeError       recipe names, `--set` keys and values
-    |  `- RunError          run directories: exists, missing, of another network, of another stage
-    `- FailureError         at run time (exit code 1)
-       |- TrainingDiverged  the loss is no longer a number
-       `- VerificationError an exported graph does not compute what PyTorch computes
+SymaeError              base; its message is one line: what is wrong, what was expected, what to do
+|- InputError           the caller's turn (exit code 2): a path, an option, a file is not as it must be
+|  |- DataError         images or labels
+|  |- RecipeError       recipe names, `--set` keys and values
+|  `- RunError          run directories: exists, missing, of another network, of another stage
+`- FailureError         at run time (exit code 1)
+   |- TrainingDiverged  the loss is no longer a number
+   `- VerificationError an exported graph does not compute what PyTorch computes
 """
 
 from __future__ import annotations

@@ -1,0 +1,186 @@
+"""The convolutional auto-encoder with symmetric shortcuts (section 3.1, figure 1).
+
+Images enter and leave in [0, 1]; normalisation and the filling of missing pixels happen inside, with
+buffers, so that no caller can get them wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from symae.networks.spec import Layer, NetworkSpec
+
+__all__ = ["Decoder", "Encoder", "Encoding", "SymmetricAutoencoder", "initialise"]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What the encoder hands to the decoder.
+
+    Attributes:
+        inputs: (B, C, H, W) normalised, missing pixels filled.
+        shortcuts: for each joined convolution, the map (B, c, h, w) that its deconvolution gets.
+        sizes: (h, w) of the input and of every feature map.
+        features: (B, c, h, w) last feature map, after its ReLU.
+    """
+
+    inputs: Tensor
+    shortcuts: dict[int, Tensor]
+    sizes: list[tuple[int, int]]
+    features: Tensor
+
+
+class Encoder(nn.Module):
+    """Normalisation, then L times convolution, BN, ReLU."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.register_buffer("mean", torch.full((spec.channels, 1, 1), 0.5))
+        self.register_buffer("std", torch.full((spec.channels, 1, 1), 0.25))
+        inputs = [spec.channels, *(layer.channels for layer in spec.layers[:-1])]
+        self.convolutions = nn.ModuleList(map(_convolution, inputs, spec.layers))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(layer.channels) for layer in spec.layers)
+
+    def normalise(self, images: Tensor, masks: Tensor | None = None) -> Tensor:
+        """Zero-centre and scale each channel, and fill missing pixels.
+
+        Args:
+            images: (B, C, H, W) float in [0, 1], beyond it with noise.
+            masks: (B, H, W) bool, True where a pixel is missing; None: nowhere.
+
+        Returns:
+            (B, C, H, W) float, of mean 0 and standard deviation 1 over the training set.
+        """
+        x = (images - self.mean) / self.std
+        if masks is None:
+            return x
+        fill = torch.zeros_like(self.mean) if self.spec.fill == "mean" else -self.mean / self.std
+        return torch.where(masks.unsqueeze(1), fill, x)
+
+    def forward(self, images: Tensor, masks: Tensor | None = None) -> Encoding:
+        """Encode images (B, C, H, W) in [0, 1] of any H and W >= 1; see `normalise` for the masks."""
+        x = inputs = self.normalise(images, masks)
+        shortcuts, sizes = {}, [_size(x)]
+        for i, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True), 1):
+            raw = convolution(x)
+            x = F.relu(norm(raw))
+            sizes.append(_size(x))
+            if i in self.spec.joined:
+                shortcuts[i] = raw if self.spec.join == "pre" else x
+        return Encoding(inputs, shortcuts, sizes, x)
+
+    def feature_map(self, images: Tensor, layer: int | None = None) -> Tensor:
+        """Compute the map (B, c, h, w) after the ReLU of convolution `layer`, counted from 1; default: the last."""
+        x = self.normalise(images)
+        for convolution, norm in list(zip(self.convolutions, self.norms, strict=True))[:layer]:
+            x = F.relu(norm(convolution(x)))
+        return x
+
+
+class Decoder(nn.Module):
+    """The mirror of the encoder up to, but without, its last deconvolution, which is the task's own layer.
+
+    A transposed convolution of stride s could end on any of s sizes. It always gets output_padding s - 1, the
+    largest of them, and is cropped to the size that the encoder recorded: exact for every H and W.
+    """
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        mirrored = list(reversed(spec.layers))
+        outputs = [layer.channels for layer in mirrored[1:]]
+        self.deconvolutions = nn.ModuleList(map(_deconvolution, mirrored[:-1], outputs))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for channels in outputs)
+
+    def forward(self, encoding: Encoding) -> Tensor:
+        """Decode to the map (B, c_1, h_1, w_1) that has the size of the first convolution's."""
+        x = encoding.features
+        last = len(self.spec.full)
+        for j, (deconvolution, norm) in enumerate(zip(self.deconvolutions, self.norms, strict=True), 1):
+            i = last - j  # this deconvolution ends where convolution i did
+            x = crop(deconvolution(x), encoding.sizes[i])
+            shortcut = encoding.shortcuts.get(i)
+            if shortcut is not None and self.spec.join == "pre":
+                x = x + shortcut
+            x = F.relu(norm(x))
+            if shortcut is not None and self.spec.join == "post":
+                x = x + shortcut
+        return x
+
+
+class SymmetricAutoencoder(nn.Module):
+    """Encoder, decoder, and the last deconvolution, to which the input is added: f(x~) of section 3.3."""
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.encoder = Encoder(spec)
+        self.decoder = Decoder(spec)
+        self.output = _deconvolution(spec.layers[0], spec.channels)
+        initialise(self)
+
+    def forward(self, images: Tensor, masks: Tensor | None = None) -> Tensor:
+        """Reconstruct clean images.
+
+        Args:
+            images: (B, C, H, W) float in [0, 1], beyond it with noise.
+            masks: (B, H, W) bool, True where a pixel is missing; None: nowhere.
+
+        Returns:
+            (B, C, H, W) float in [0, 1] up to the error of reconstruction, not clamped.
+        """
+        encoding = self.encoder(images, masks)
+        x = crop(self.output(self.decoder(encoding)), encoding.sizes[0])
+        if self.spec.input_to_output:
+            x = x + encoding.inputs
+        return x * self.encoder.std + self.encoder.mean
+
+
+def initialise(module: nn.Module, generator: torch.Generator | None = None, std: float = 0.01) -> None:
+    """Draw all weights from N(0, std), with zero biases (section 4); BN starts as the identity.
+
+    Args:
+        module: its convolutions, deconvolutions and linear layers are drawn anew, in their order.
+        generator: source of randomness, on the module's device; None: PyTorch's own.
+        std: standard deviation, > 0.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(part.weight, std=std, generator=generator)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+
+
+def crop(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Cut (B, C, h, w) to the first `size` rows and columns."""
+    return x[:, :, : size[0], : size[1]]
+
+
+def _size(x: Tensor) -> tuple[int, int]:
+    return x.shape[-2], x.shape[-1]
+
+
+def _convolution(inputs: int, layer: Layer) -> nn.Conv2d:
+    return nn.Conv2d(
+        inputs, layer.channels, layer.kernel, layer.stride, padding=layer.kernel // 2, bias=False
+    )
+
+
+def _deconvolution(mirrored: Layer, outputs: int) -> nn.ConvTranspose2d:
+    return nn.ConvTranspose2d(
+        mirrored.channels,
+        outputs,
+        mirrored.kernel,
+        mirrored.stride,
+        padding=mirrored.kernel // 2,
+        output_padding=mirrored.stride - 1,
+        bias=False,
+    )

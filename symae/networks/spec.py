@@ -1,0 +1,205 @@
+"""Which layers, which shortcuts: one `NetworkSpec` a network (supplement A, table 1).
+
+Encoder, decoder, heads, sizes, receptive field and cost all derive from it. Convolutions are counted
+from 1, as in the paper; convolution i of L is mirrored by deconvolution L - i + 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from symae.errors import RecipeError
+
+__all__ = [
+    "Fill",
+    "HeadKind",
+    "Join",
+    "Layer",
+    "NetworkSpec",
+    "Shortcuts",
+    "network1",
+    "network2",
+    "network3",
+    "rednet",
+]
+
+Shortcuts = Literal["all", "input-output", "none"]
+Join = Literal["pre", "post"]
+Fill = Literal["mean", "zero"]
+HeadKind = Literal["gap-fc", "conv-gap", "gap-fc-fc-fc"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One convolution of the encoder: output channels, kernel side, stride; zero padding of kernel // 2."""
+
+    channels: int
+    kernel: int = 3
+    stride: int = 1
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """An auto-encoder with symmetric shortcuts, and the heads that fit on its encoder.
+
+    Attributes:
+        name: the paper's name, e.g. "network1".
+        full: the L convolutions of the encoder at full width.
+        width: factor on all channel counts, > 0; narrow networks (0.25) train on small machines.
+        channels: 3 for RGB images, 1 for gray.
+        shortcuts: "all" joins every second convolution and input to output; "input-output" is the paper's
+            "without shortcut" (footnote 1); "none" drops that one too.
+        join: "pre" adds raw convolution and raw deconvolution, then BN and ReLU (figure 1b); "post" adds after
+            both have passed their ReLU.
+        fill: value of missing pixels: "mean" is 0 after zero-centring, "zero" is black.
+        head: layers of the classifier: "gap-fc" (network 1), "conv-gap" (network 2), "gap-fc-fc-fc" (network 3).
+    """
+
+    name: str
+    full: tuple[Layer, ...]
+    width: float = 1.0
+    channels: int = 3
+    shortcuts: Shortcuts = "all"
+    join: Join = "pre"
+    fill: Fill = "mean"
+    head: HeadKind = "gap-fc"
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise RecipeError(f"network.channels must be 1 (gray) or 3 (RGB), got {self.channels}")
+        if not self.width > 0:
+            raise RecipeError(f"network.width must be > 0, got {self.width}")
+        if any(layer.kernel % 2 == 0 for layer in self.full):
+            raise RecipeError("kernels must have odd sides, so that stride 1 keeps the size")
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The L convolutions at this width."""
+        return tuple(dataclasses.replace(layer, channels=self.scale(layer.channels)) for layer in self.full)
+
+    def scale(self, channels: int) -> int:
+        """Scale a channel count by the width, to at least one."""
+        return max(1, round(channels * self.width))
+
+    @property
+    def joined(self) -> tuple[int, ...]:
+        """The convolutions i, even and < L, whose output is added where deconvolution L - i ends."""
+        return tuple(range(2, len(self.full), 2)) if self.shortcuts == "all" else ()
+
+    @property
+    def input_to_output(self) -> bool:
+        """Whether the corrupted input is added to the output, which makes the learned function a residual."""
+        return self.shortcuts != "none"
+
+    @property
+    def stride(self) -> int:
+        """Input pixels for one pixel of the last feature map."""
+        product = 1
+        for layer in self.full:
+            product *= layer.stride
+        return product
+
+    def receptive_field(self, layer: int | None = None) -> int:
+        """Side in pixels of the input region that one value after convolution `layer` (default: the last) sees."""
+        field, jump = 1, 1
+        for step in self.full[:layer]:
+            field += (step.kernel - 1) * jump
+            jump *= step.stride
+        return field
+
+    @property
+    def halo(self) -> int:
+        """Distance in pixels beyond which an input pixel cannot influence an output pixel of the decoder."""
+        return max(max(at - low, high - at) for at in range(self.stride) for low, high in [self._sees(at)])
+
+    def _sees(self, at: int) -> tuple[int, int]:
+        """First and last input pixel, along one axis, that output pixel `at` depends on."""
+        low = high = at
+        for layer in self.full:  # down the decoder: the mirror of convolution 1 is the last deconvolution
+            pad = layer.kernel // 2
+            low = -((layer.kernel - 1 - pad - low) // layer.stride)  # ceil((low + pad - kernel + 1) / stride)
+            high = (high + pad) // layer.stride
+        for layer in reversed(self.full):  # and up the encoder
+            pad = layer.kernel // 2
+            low = low * layer.stride - pad
+            high = high * layer.stride - pad + layer.kernel - 1
+        return low, high
+
+    def sizes(self, size: int) -> tuple[int, ...]:
+        """Side of the input and of every feature map of the encoder, e.g. 29, 29, 15, ..., 4."""
+        sides = [size]
+        for layer in self.full:
+            sides.append(-(-sides[-1] // layer.stride))
+        return tuple(sides)
+
+    def flops(self, height: int, width: int, *, decoder: bool = True) -> int:
+        """Floating point operations of one image's forward pass, two a multiply-add, convolutions alone."""
+        total, inputs = 0, self.channels
+        for layer, rows, columns in zip(
+            self.layers, self.sizes(height)[1:], self.sizes(width)[1:], strict=True
+        ):
+            total += 2 * rows * columns * inputs * layer.channels * layer.kernel**2
+            inputs = layer.channels
+        return 2 * total if decoder else total  # a deconvolution costs what its mirror does
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write the spec as plain JSON values; `from_dict` reads it."""
+        return {**dataclasses.asdict(self), "full": [dataclasses.astuple(layer) for layer in self.full]}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> NetworkSpec:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            RecipeError: a key is missing or unknown, or a value out of range.
+        """
+        try:
+            return cls(**{**values, "full": tuple(Layer(*layer) for layer in values["full"])})
+        except (TypeError, KeyError) as error:
+            raise RecipeError(f"not a network specification: {error}") from error
+
+
+def network1(m: tuple[int, int, int, int] = (5, 5, 5, 0), n: int = 128) -> NetworkSpec:
+    """Build network 1: stage s has m[s] convolutions of n * 2**s channels, the last with stride 2.
+
+    (5, 5, 5, 0) with n = 128 is the paper's for CIFAR, (2, 2, 3, 3) with n = 64 its for STL-10.
+    """
+    layers = [
+        Layer(n * 2**stage, stride=2 if step == count - 1 else 1)
+        for stage, count in enumerate(m)
+        for step in range(count)
+    ]
+    return NetworkSpec("network1", tuple(layers))
+
+
+def network2() -> NetworkSpec:
+    """Build network 2, All-CNN-C without its class layer, for CIFAR-10 with 4,000 labels."""
+    first, second = (
+        (Layer(96), Layer(96), Layer(96, stride=2)),
+        (Layer(192), Layer(192), Layer(192, stride=2)),
+    )
+    return NetworkSpec("network2", (*first, *second, Layer(192), Layer(192, kernel=1)), head="conv-gap")
+
+
+def network3() -> NetworkSpec:
+    """Build network 3, VGG-16 with strides in place of pooling, for ImageNet and VOC."""
+    layers = [
+        Layer(channels, stride=2 if step == count - 1 else 1)
+        for channels, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+        for step in range(count)
+    ]
+    return NetworkSpec("network3", tuple(layers), head="gap-fc-fc-fc")
+
+
+def rednet(depth: int = 30, filters: int = 64) -> NetworkSpec:
+    """Build the restoration network of Mao et al.: depth / 2 convolutions, as many deconvolutions, no strides.
+
+    Raises:
+        RecipeError: depth is odd or < 4.
+    """
+    if depth < 4 or depth % 2:
+        raise RecipeError(f"rednet needs an even depth of at least 4, got {depth}")
+    return NetworkSpec(f"rednet{depth}", (Layer(filters),) * (depth // 2))
