@@ -1,0 +1,1 @@
+"""Learn: networks, corruption, data, recipes, training and evaluation of symmetric auto-encoders."""

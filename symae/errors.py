@@ -6,7 +6,7 @@ SymaeError              base; its message is one line: what is wrong, what was e
 |  |- RecipeError       recipe names, `--set` keys and values
 |  `- RunError          run directories: exists, missing, of another network, of another stage
 `- FailureError         at run time (exit code 1)
-   |- TrainingDiverged  the loss is no longer a number
+   |- DivergenceError   the loss is no longer a number
    `- VerificationError an exported graph does not compute what PyTorch computes
 """
 
@@ -14,12 +14,12 @@ from __future__ import annotations
 
 __all__ = [
     "DataError",
+    "DivergenceError",
     "FailureError",
     "InputError",
     "RecipeError",
     "RunError",
     "SymaeError",
-    "TrainingDiverged",
     "VerificationError",
 ]
 
@@ -52,7 +52,7 @@ class FailureError(SymaeError):
     """Something failed while it ran."""
 
 
-class TrainingDiverged(FailureError):
+class DivergenceError(FailureError):
     """The loss became infinite or not a number."""
 
 

@@ -62,9 +62,7 @@ class ModelCard:
     def to_json(self) -> str:
         """Write the card on one line; `from_json` reads it."""
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return json.dumps(
-            {**plain, "network": self.network.to_dict(), "quality": dict(self.quality)}, sort_keys=True
-        )
+        return json.dumps({**plain, "network": self.network.to_dict(), "quality": dict(self.quality)}, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> ModelCard:

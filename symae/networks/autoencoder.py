@@ -169,9 +169,7 @@ def _size(x: Tensor) -> tuple[int, int]:
 
 
 def _convolution(inputs: int, layer: Layer) -> nn.Conv2d:
-    return nn.Conv2d(
-        inputs, layer.channels, layer.kernel, layer.stride, padding=layer.kernel // 2, bias=False
-    )
+    return nn.Conv2d(inputs, layer.channels, layer.kernel, layer.stride, padding=layer.kernel // 2, bias=False)
 
 
 def _deconvolution(mirrored: Layer, outputs: int) -> nn.ConvTranspose2d:

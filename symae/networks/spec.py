@@ -138,9 +138,7 @@ class NetworkSpec:
     def flops(self, height: int, width: int, *, decoder: bool = True) -> int:
         """Floating point operations of one image's forward pass, two a multiply-add, convolutions alone."""
         total, inputs = 0, self.channels
-        for layer, rows, columns in zip(
-            self.layers, self.sizes(height)[1:], self.sizes(width)[1:], strict=True
-        ):
+        for layer, rows, columns in zip(self.layers, self.sizes(height)[1:], self.sizes(width)[1:], strict=True):
             total += 2 * rows * columns * inputs * layer.channels * layer.kernel**2
             inputs = layer.channels
         return 2 * total if decoder else total  # a deconvolution costs what its mirror does

@@ -1,0 +1,186 @@
+"""How training images are damaged (section 3.2): pixel noise, one big block, many small blocks, mixtures.
+
+A corruption is a frozen description; `corrupt` applies it to a batch, on the batch's device, with draws
+for each image from a given generator. Noise changes pixels; blocks are returned as a mask, because
+their filling happens after zero-centring, inside the network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+
+import torch
+from torch import Tensor
+
+from symae.errors import RecipeError
+
+__all__ = ["BigBlock", "Clean", "Corrupted", "Corruption", "GaussianNoise", "Mixture", "SmallBlocks", "corrupt"]
+
+
+@dataclass(frozen=True)
+class Corrupted:
+    """A damaged batch.
+
+    Attributes:
+        images: (B, C, H, W) float32, noise not clipped.
+        masks: (B, H, W) bool, True where a pixel is missing; None: nowhere.
+    """
+
+    images: Tensor
+    masks: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Clean:
+    """No damage."""
+
+
+@dataclass(frozen=True)
+class GaussianNoise:
+    """Independent noise N(0, sigma) on every sample of every pixel.
+
+    Attributes:
+        sigma: standard deviation on the 0-255 scale, >= 0.
+        sigma_max: if above `sigma`, each image draws its own level uniformly between the two ("blind").
+    """
+
+    sigma: float = 30.0
+    sigma_max: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.sigma < 0 or self.sigma_max < 0:
+            raise RecipeError(f"sigma must be >= 0 on the 0-255 scale, got {self.sigma} and {self.sigma_max}")
+
+
+@dataclass(frozen=True)
+class BigBlock:
+    """One square block missing, at a random place.
+
+    Attributes:
+        side: of the block, as a fraction of the image's shorter side, in (0, 1].
+    """
+
+    side: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check_fraction("side", self.side)
+
+
+@dataclass(frozen=True)
+class SmallBlocks:
+    """Many small square blocks missing; they may overlap.
+
+    Attributes:
+        side: of a block, as a fraction of the image's shorter side, in (0, 1].
+        coverage: area of all blocks before overlaps, as a fraction of the image, in (0, 1]; the covered part
+            can only be smaller.
+    """
+
+    side: float = 1 / 8
+    coverage: float = 0.25
+
+    def __post_init__(self) -> None:
+        _check_fraction("side", self.side)
+        _check_fraction("coverage", self.coverage)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Each image gets one of several corruptions, with equal chance ("blind" training).
+
+    Attributes:
+        parts: the corruptions, at least one.
+    """
+
+    parts: tuple[Clean | GaussianNoise | BigBlock | SmallBlocks, ...]
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            raise RecipeError("a mixture needs at least one corruption")
+
+
+Corruption = Clean | GaussianNoise | BigBlock | SmallBlocks | Mixture
+
+
+@singledispatch
+def corrupt(corruption: Corruption, images: Tensor, generator: torch.Generator) -> Corrupted:  # noqa: ARG001
+    """Damage a batch of images, each image in its own way.
+
+    Args:
+        corruption: what to do.
+        images: (B, C, H, W) float32 in [0, 1].
+        generator: source of randomness, on the device of the images; same state, same output.
+
+    Returns:
+        Damaged images and the mask of missing pixels.
+    """
+    raise TypeError(f"not a corruption: {corruption!r}")
+
+
+@corrupt.register
+def _(corruption: Clean, images: Tensor, generator: torch.Generator) -> Corrupted:  # noqa: ARG001
+    return Corrupted(images)
+
+
+@corrupt.register
+def _(corruption: GaussianNoise, images: Tensor, generator: torch.Generator) -> Corrupted:
+    noise = torch.randn(images.shape, generator=generator, device=images.device)
+    return Corrupted(images + noise * (_noise_levels(corruption, images, generator) / 255))
+
+
+@corrupt.register
+def _(corruption: BigBlock, images: Tensor, generator: torch.Generator) -> Corrupted:
+    return Corrupted(images, _blocks(images, corruption.side, 1, generator))
+
+
+@corrupt.register
+def _(corruption: SmallBlocks, images: Tensor, generator: torch.Generator) -> Corrupted:
+    side = _block_side(images, corruption.side)
+    count = int(corruption.coverage * images.shape[-2] * images.shape[-1] / side**2)
+    return Corrupted(images, _blocks(images, corruption.side, max(1, count), generator))
+
+
+@corrupt.register
+def _(corruption: Mixture, images: Tensor, generator: torch.Generator) -> Corrupted:
+    choice = torch.randint(len(corruption.parts), (len(images),), generator=generator, device=images.device)
+    mixed, masks = images, torch.zeros_like(images[:, 0], dtype=torch.bool)
+    for number, part in enumerate(corruption.parts):
+        damaged = corrupt(part, images, generator)  # on all images: one pass, no shapes that depend on the draw
+        chosen = choice == number
+        mixed = torch.where(chosen[:, None, None, None], damaged.images, mixed)
+        if damaged.masks is not None:
+            masks = torch.where(chosen[:, None, None], damaged.masks, masks)
+    return Corrupted(mixed, masks)
+
+
+def _noise_levels(noise: GaussianNoise, images: Tensor, generator: torch.Generator) -> Tensor | float:
+    if noise.sigma_max <= noise.sigma:
+        return noise.sigma
+    share = torch.rand((len(images), 1, 1, 1), generator=generator, device=images.device)
+    return noise.sigma + share * (noise.sigma_max - noise.sigma)
+
+
+def _blocks(images: Tensor, side: float, count: int, generator: torch.Generator) -> Tensor:
+    """Mask of `count` square blocks an image, all of them inside: (B, H, W) bool."""
+    batch, _, height, width = images.shape
+    length = _block_side(images, side)
+    place = torch.rand((2, batch, count), generator=generator, device=images.device)
+    rows = _spans(place[0], height, length)  # (B, count, H)
+    columns = _spans(place[1], width, length)  # (B, count, W)
+    return torch.bmm(rows.transpose(1, 2), columns) > 0  # a pixel is missing if any block has its row and column
+
+
+def _spans(place: Tensor, size: int, length: int) -> Tensor:
+    start = (place * (size - length + 1)).floor().unsqueeze(-1)
+    at = torch.arange(size, device=place.device)
+    return ((at >= start) & (at < start + length)).float()
+
+
+def _block_side(images: Tensor, side: float) -> int:
+    return max(1, round(side * min(images.shape[-2:])))
+
+
+def _check_fraction(name: str, value: float) -> None:
+    if not 0 < value <= 1:
+        raise RecipeError(f"{name} of a block corruption must be in (0, 1], got {value}")
