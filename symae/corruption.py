@@ -1,14 +1,15 @@
 """How training images are damaged (section 3.2): pixel noise, one big block, many small blocks, mixtures.
 
 A corruption is a frozen description; `corrupt` applies it to a batch, on the batch's device, with draws
-for each image from a given generator. Noise changes pixels; blocks are returned as a mask, because
-their filling happens after zero-centring, inside the network.
+for each image from a given generator. Its `kind` names it in JSON. Noise changes pixels; blocks are
+returned as a mask, because their filling happens after zero-centring, inside the network.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import singledispatch
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -35,6 +36,8 @@ class Corrupted:
 class Clean:
     """No damage."""
 
+    kind: Literal["clean"] = "clean"
+
 
 @dataclass(frozen=True)
 class GaussianNoise:
@@ -47,6 +50,7 @@ class GaussianNoise:
 
     sigma: float = 30.0
     sigma_max: float = 0.0
+    kind: Literal["gaussian-noise"] = "gaussian-noise"
 
     def __post_init__(self) -> None:
         if self.sigma < 0 or self.sigma_max < 0:
@@ -62,6 +66,7 @@ class BigBlock:
     """
 
     side: float = 0.5
+    kind: Literal["big-block"] = "big-block"
 
     def __post_init__(self) -> None:
         _check_fraction("side", self.side)
@@ -79,6 +84,7 @@ class SmallBlocks:
 
     side: float = 1 / 8
     coverage: float = 0.25
+    kind: Literal["small-blocks"] = "small-blocks"
 
     def __post_init__(self) -> None:
         _check_fraction("side", self.side)
@@ -94,6 +100,7 @@ class Mixture:
     """
 
     parts: tuple[Clean | GaussianNoise | BigBlock | SmallBlocks, ...]
+    kind: Literal["mixture"] = "mixture"
 
     def __post_init__(self) -> None:
         if not self.parts:

@@ -1,0 +1,97 @@
+"""Recipes to and from JSON, and `--set key=value`.
+
+Values are checked against the types of the dataclasses; an unknown key is an error that names the
+nearest valid one, because a typo must never silently become a default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from symae.errors import RecipeError
+from symae.recipes.spec import Recipe
+
+__all__ = ["from_dict", "override", "to_dict"]
+
+_ADAPTER = TypeAdapter(Recipe)
+_FIXED = ("name", "stage")  # another name or stage is another recipe
+
+
+def to_dict(recipe: Recipe) -> dict[str, Any]:
+    """Write a recipe as plain JSON values; `from_dict` reads it."""
+    return _ADAPTER.dump_python(recipe, mode="json")  # type: ignore[no-any-return]
+
+
+def from_dict(values: Mapping[str, Any]) -> Recipe:
+    """Read what `to_dict` wrote.
+
+    Raises:
+        RecipeError: a key is missing, or a value of the wrong type or out of range.
+    """
+    try:
+        return _ADAPTER.validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise RecipeError(f"recipe value {key}: {first['msg']}, got {first['input']!r}") from error
+
+
+def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
+    """Apply settings such as "epochs=10", "network.width=0.25" or "corruption.kind=big-block", in order.
+
+    Args:
+        recipe: stays as it is.
+        settings: "key=value", keys dotted, values JSON or plain text.
+
+    Raises:
+        RecipeError: no "=", an unknown key (the nearest is named), or a value that does not fit.
+    """
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise RecipeError(f"--set {setting!r} has no value: write key=value, e.g. --set epochs=10")
+        values = to_dict(recipe)
+        _assign(values, key.strip(), _parse(text))
+        recipe = from_dict(values)
+    return recipe
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _assign(values: dict[str, Any], key: str, value: Any) -> None:
+    *path, last = key.split(".")
+    node: Any = values
+    for step in path:
+        node = node[_find(node, step, key, values)]
+    at = _find(node, last, key, values)
+    if key in _FIXED:
+        raise RecipeError(f"--set {key} is not possible: another {key} is another recipe, see `symae recipes`")
+    node[at] = value
+
+
+def _find(node: Any, step: str, key: str, values: dict[str, Any]) -> Any:
+    if isinstance(node, list) and step.isdigit() and int(step) < len(node):
+        return int(step)
+    if isinstance(node, dict) and step in node:
+        return step
+    valid = list(_keys(values))
+    nearest = difflib.get_close_matches(key, valid, n=1, cutoff=0.0)[0]
+    raise RecipeError(f"unknown key {key!r} in --set: did you mean {nearest!r}?")
+
+
+def _keys(node: Any, prefix: str = "") -> Iterable[str]:
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in items:
+        if prefix or key not in _FIXED:
+            yield f"{prefix}{key}"
+            yield from _keys(value, f"{prefix}{key}.")

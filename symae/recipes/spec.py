@@ -1,0 +1,132 @@
+"""What a training run is made of: one frozen `Recipe`, which says everything but data folder, seed and device."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from symae.corruption import Clean, Corruption
+from symae.errors import RecipeError
+from symae.networks import NetworkSpec
+from symae.weights import Stage
+
+__all__ = ["Initialise", "Recipe", "Reported"]
+
+Initialise = Literal["nothing", "encoder", "encoder+decoder"]
+TestCrops = Literal["centre", "whole"] | int
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What the paper reports for a recipe.
+
+    Attributes:
+        source: where, e.g. "table 2, row 7".
+        metric: "accuracy", "mean_average_precision" or "mean_iou", in per cent; "psnr" in dB.
+        value: the number; None where the paper has none.
+        spread: its standard deviation; None where not stated.
+    """
+
+    source: str
+    metric: str
+    value: float | None = None
+    spread: float | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One stage of training.
+
+    Attributes:
+        name: as typed after `symae train`.
+        stage: "pretrain" reconstructs, "classify" and "segment" fine-tune.
+        summary: one line for `symae recipes`.
+        network: which layers and shortcuts.
+        data: what it was written for: a built-in set, or what kind of folder.
+        epochs: passes over the training images, >= 1.
+        batch_size: images a step.
+        learning_rate: of Adam, multiplied by `factor` at the start of each epoch in `milestones`.
+        crop: side in pixels of the square training crops.
+        resize: shorter side in pixels that images are brought to first; None: left as they are.
+        flip: mirror training crops at random.
+        corruption: the damage; of fine-tuning too, where `corruption_probability` is above 0.
+        corruption_probability: chance that a training image is corrupted.
+        multi_label: classes of a classifier are independent of each other.
+        labels: size of a class-balanced, seeded subset of the training images; None: all.
+        fold: one of STL-10's ten folds, 0..9; None: all training images.
+        validation: part of the training images held out, where the data has no validation part of its own.
+        initialise: the parts that come from `--init`.
+        hold_epochs: first epochs in which those parts stay as they are (weights and BN statistics).
+        pretrained_by: the recipe whose run is meant to be given as `--init`; empty: none.
+        test_crops: "centre" crop, "whole" image, or the mean over a number of random crops.
+        validate_every: epochs between two validations; the last epoch always has one.
+        keep: weights of the "last" epoch, or of the one that was "best" on the validation images.
+        precision: "32-true", or "bf16-mixed" on a GPU.
+        reported: the paper's number; None where it has none.
+        deviations: in what the recipe departs from the paper.
+        not_stated: what the paper leaves open, and what was decided.
+    """
+
+    name: str
+    stage: Stage
+    summary: str
+    network: NetworkSpec
+    data: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    crop: int
+    milestones: tuple[int, ...] = ()
+    factor: float = 0.1
+    resize: int | None = None
+    flip: bool = True
+    corruption: Annotated[Corruption, Field(discriminator="kind")] = field(default_factory=Clean)
+    corruption_probability: float = 1.0
+    multi_label: bool = False
+    labels: int | None = None
+    fold: int | None = None
+    validation: float = 0.0
+    initialise: Initialise = "nothing"
+    hold_epochs: int = 0
+    pretrained_by: str = ""
+    test_crops: TestCrops = "centre"
+    validate_every: int = 1
+    keep: Literal["last", "best"] = "last"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    reported: Reported | None = None
+    deviations: tuple[str, ...] = ()
+    not_stated: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        positive = ("epochs", "batch_size", "learning_rate", "crop", "validate_every")
+        for name in positive:
+            if not getattr(self, name) > 0:
+                raise RecipeError(f"{name} must be > 0, got {getattr(self, name)}")
+        for name in ("corruption_probability", "validation"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise RecipeError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        if self.resize is not None and self.resize < self.crop:
+            raise RecipeError(f"resize ({self.resize}) must be at least the crop ({self.crop})")
+
+    def rate(self, epoch: int) -> float:
+        """Learning rate in an epoch, counted from 0."""
+        return self.learning_rate * self.factor ** sum(epoch >= milestone for milestone in self.milestones)
+
+    def smoke(self) -> Recipe:
+        """Shrink to seconds on a CPU, same code paths: a few channels, two epochs, small crops, few labels."""
+        return dataclasses.replace(
+            self,
+            network=dataclasses.replace(self.network, width=4 / self.network.full[0].channels),
+            epochs=2,
+            milestones=(1,),
+            hold_epochs=min(self.hold_epochs, 1),
+            batch_size=8,
+            crop=min(self.crop, 29),
+            resize=None if self.resize is None else 32,
+            labels=None if self.labels is None else 16,
+            validate_every=1,
+            test_crops=2 if isinstance(self.test_crops, int) else self.test_crops,
+        )

@@ -1,0 +1,138 @@
+"""The run directory: created once, never overwritten in silence, continued with `--resume`.
+
+    recipe.json         the resolved recipe, seed, data and its fingerprint, versions, commit
+    last.ckpt           all that is needed to continue
+    model.safetensors   weights and their card, for `--init` and export
+    metrics.csv         a row for each epoch
+    preview.png         what the model does to held-out images
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from symae.errors import RecipeError, RunError
+from symae.recipes import Recipe, from_dict, to_dict
+from symae.weights import WEIGHTS
+
+__all__ = ["Run", "commit", "create", "open_run"]
+
+RECIPE = "recipe.json"
+VERSIONS = ("symae", "torch", "torchvision", "lightning", "numpy")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory and what it was started with.
+
+    Attributes:
+        path: the directory.
+        recipe: resolved, with all settings applied.
+        seed: of weights, order, crops and corruption.
+        data: what was given as `--data`.
+        fingerprint: of the training images; a changed folder is noticed on resume.
+    """
+
+    path: Path
+    recipe: Recipe
+    seed: int
+    data: str
+    fingerprint: str
+
+    @property
+    def checkpoint(self) -> Path:
+        """The state to resume from; absent until the first epoch has ended or training was interrupted."""
+        return self.path / "last.ckpt"
+
+    @property
+    def weights(self) -> Path:
+        """The weights for `--init` and export."""
+        return self.path / WEIGHTS
+
+    @property
+    def metrics(self) -> Path:
+        """The table of metrics, a row for each epoch."""
+        return self.path / "metrics.csv"
+
+    @property
+    def preview(self) -> Path:
+        """The picture of the last validation."""
+        return self.path / "preview.png"
+
+    def write(self) -> None:
+        """Write recipe.json; it appears whole or not at all."""
+        text = json.dumps(
+            {
+                "recipe": to_dict(self.recipe),
+                "seed": self.seed,
+                "data": self.data,
+                "fingerprint": self.fingerprint,
+                "commit": commit(),
+                "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
+                "threads": torch.get_num_threads(),
+            },
+            indent=2,
+        )
+        partial = self.path / f"{RECIPE}.partial"
+        partial.write_text(text + "\n")
+        partial.replace(self.path / RECIPE)
+
+
+def create(path: Path, recipe: Recipe, *, seed: int, data: str, fingerprint: str) -> Run:
+    """Create a run directory and write its recipe.json.
+
+    Raises:
+        RunError: the directory exists and holds something, or cannot be made.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RunError(
+            f"{path} exists already: choose another --out, continue it with --resume, or delete it to start again"
+        )
+    run = Run(path, recipe, seed, data, fingerprint)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise RunError(f"{path} cannot be made a run directory: {error.strerror}") from error
+    run.write()
+    return run
+
+
+def open_run(path: Path) -> Run:
+    """Read a run directory's recipe.json.
+
+    Raises:
+        RunError: there is none, or it is damaged or of another version.
+    """
+    file = path / RECIPE
+    if not file.is_file():
+        raise RunError(f"{path} is no run directory: it has no {RECIPE}; `symae train` makes one with --out")
+    try:
+        values: Mapping[str, Any] = json.loads(file.read_text())
+        recipe = from_dict(values["recipe"])
+        return Run(path, recipe, values["seed"], values["data"], values["fingerprint"])
+    except (ValueError, KeyError, TypeError, RecipeError) as error:
+        raise RunError(f"{file} is damaged or of another version of symae: {error}") from error
+
+
+def commit() -> str:
+    """The checked-out commit of the source, with "+" if it was changed; empty outside a checkout."""
+    source = Path(__file__).parent
+
+    def git(*command: str) -> str:
+        done = subprocess.run(["git", *command], cwd=source, capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    try:
+        head = git("rev-parse", "--short=12", "HEAD")
+        return head + ("+" if head and git("status", "--porcelain", "--untracked-files=no") else "")
+    except OSError:  # git is not installed
+        return ""
