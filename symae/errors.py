@@ -17,6 +17,7 @@ __all__ = [
     "DivergenceError",
     "FailureError",
     "InputError",
+    "Interrupted",
     "RecipeError",
     "RunError",
     "SymaeError",
@@ -50,6 +51,12 @@ class RunError(InputError):
 
 class FailureError(SymaeError):
     """Something failed while it ran."""
+
+
+class Interrupted(FailureError):
+    """A signal came; the state was saved and the same command with `--resume` goes on."""
+
+    exit_code = 130
 
 
 class DivergenceError(FailureError):

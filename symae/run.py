@@ -1,10 +1,10 @@
 """The run directory: created once, never overwritten in silence, continued with `--resume`.
 
-    recipe.json         the resolved recipe, seed, data and its fingerprint, versions, commit
-    last.ckpt           all that is needed to continue
-    model.safetensors   weights and their card, for `--init` and export
-    metrics.csv         a row for each epoch
-    preview.png         what the model does to held-out images
+recipe.json         the resolved recipe, seed, data and its fingerprint, versions, commit
+last.ckpt           all that is needed to continue
+model.safetensors   weights and their card, for `--init` and export
+metrics.csv         a row for each epoch
+preview.png         what the model does to held-out images
 """
 
 from __future__ import annotations

@@ -59,6 +59,10 @@ class ModelCard:
     seed: int = 0
     quality: Mapping[str, float] = field(default_factory=dict)
 
+    def measured(self, quality: Mapping[str, float]) -> ModelCard:
+        """The card of the same model with what was measured on it."""
+        return dataclasses.replace(self, quality=dict(quality))
+
     def to_json(self) -> str:
         """Write the card on one line; `from_json` reads it."""
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}

@@ -106,7 +106,7 @@ class Decoder(nn.Module):
         last = len(self.spec.full)
         for j, (deconvolution, norm) in enumerate(zip(self.deconvolutions, self.norms, strict=True), 1):
             i = last - j  # this deconvolution ends where convolution i did
-            x = crop(deconvolution(x), encoding.sizes[i])
+            x = _deconvolve(deconvolution, x, encoding.sizes[i])
             shortcut = encoding.shortcuts.get(i)
             if shortcut is not None and self.spec.join == "pre":
                 x = x + shortcut
@@ -138,7 +138,7 @@ class SymmetricAutoencoder(nn.Module):
             (B, C, H, W) float in [0, 1] up to the error of reconstruction, not clamped.
         """
         encoding = self.encoder(images, masks)
-        x = crop(self.output(self.decoder(encoding)), encoding.sizes[0])
+        x = _deconvolve(self.output, self.decoder(encoding), encoding.sizes[0])
         if self.spec.input_to_output:
             x = x + encoding.inputs
         return x * self.encoder.std + self.encoder.mean
@@ -159,8 +159,10 @@ def initialise(module: nn.Module, generator: torch.Generator | None = None, std:
                 nn.init.zeros_(part.bias)
 
 
-def crop(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Cut (B, C, h, w) to the first `size` rows and columns."""
+def _deconvolve(deconvolution: nn.Module, x: Tensor, size: tuple[int, int]) -> Tensor:
+    x = deconvolution(x)
+    if deconvolution.stride == (1, 1):
+        return x  # of this size already; an exported graph is spared the crop
     return x[:, :, : size[0], : size[1]]
 
 

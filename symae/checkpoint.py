@@ -1,0 +1,80 @@
+"""The state that a run is continued from, and what a signal does: save, then stop.
+
+It must stand last among the callbacks, so that a checkpoint implies that everything before it was written.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from types import FrameType
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from symae.errors import Interrupted
+from symae.module import TrainingModule
+from symae.run import Run
+
+__all__ = ["Checkpoint"]
+
+SAVE_SECONDS = 600.0  # between two checkpoints within an epoch
+
+
+class Checkpoint(Callback):
+    """Save the state after each epoch, every ten minutes, and when a signal comes; then stop."""
+
+    def __init__(self, run: Run) -> None:
+        self._path = run.checkpoint
+        self._saved_at = time.monotonic()
+        self._signal = ""
+        self._handlers: dict[int, Any] = {}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Take over Ctrl-C and SIGTERM; a second Ctrl-C stops at once, without saving."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._handlers[number] = signal.signal(number, self._note)
+            except ValueError:  # not in the main thread: signals are somebody else's
+                return
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,  # noqa: ARG002
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Save within an epoch where it is time; after the last batch, the end of the epoch does."""
+        due = time.monotonic() - self._saved_at > SAVE_SECONDS
+        if (due or self._signal) and not trainer.is_last_batch:
+            self._save(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save after each epoch."""
+        self._save(trainer, pl_module)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:  # noqa: ARG002
+        """Give the signals back."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        if self._signal and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._signal = signal.Signals(number).name
+
+    def _save(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, TrainingModule)
+        pl_module.check_losses()
+        partial = self._path.with_name(self._path.name + ".partial")
+        trainer.save_checkpoint(partial)
+        if trainer.is_global_zero:
+            partial.replace(self._path)
+        self._saved_at = time.monotonic()
+        if self._signal:
+            raise Interrupted(
+                f"{self._signal} at step {trainer.global_step} (epoch {trainer.current_epoch + 1}); all is saved: "
+                "the same command with --resume goes on"
+            )

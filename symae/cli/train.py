@@ -1,0 +1,114 @@
+"""`symae recipes`, `symae train`, `symae evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["evaluate", "recipes", "train"]
+
+
+@click.command()
+def recipes() -> None:
+    """List what can be trained: name, the paper's row and number, data, cost."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from symae.recipes import RECIPES
+
+    table = Table(box=None, header_style="bold")
+    for column in ("recipe", "what it trains", "data", "paper", "GFLOP an image"):
+        table.add_column(column, justify="right" if column.startswith("GFLOP") else "left")
+    for recipe in RECIPES.values():
+        reported = recipe.reported
+        paper = "" if reported is None else f"{reported.source}: {reported.value}"
+        cost = recipe.network.flops(recipe.crop, recipe.crop, decoder=recipe.stage != "classify") / 1e9
+        table.add_row(recipe.name, recipe.summary, recipe.data, paper, f"{cost:.2f}")
+    Console(width=140).print(table)
+
+
+@click.command(context_settings={"show_default": True})
+@click.argument("recipe")
+@click.option("--data", default=None, help="Folder, tar shards, or the name of a set; default: the recipe's own.")
+@click.option("--out", type=click.Path(path_type=Path), help="Run directory to make; default: runs/RECIPE.")
+@click.option("--init", type=click.Path(path_type=Path), help="Run directory or weights to start from.")
+@click.option("--resume", is_flag=True, help="Continue the run in --out, or start it if there is none.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe; repeatable.")
+@click.option("--seed", default=0, help="Of weights, order, crops and corruption.")
+@click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
+@click.option("--workers", default=2, help="Processes that decode images that do not fit in memory.")
+def train(
+    recipe: str,
+    data: str | None,
+    out: Path | None,
+    init: Path | None,
+    resume: bool,
+    settings: tuple[str, ...],
+    seed: int,
+    device: str,
+    workers: int,
+) -> None:
+    """Train RECIPE (see `symae recipes`) into a run directory.
+
+    Ctrl-C saves and stops; the same command with --resume goes on, to the bit on one CPU.
+
+    \b
+      symae train pretrain --data photos/ --out runs/pretrain
+      symae train classify --data labelled/ --init runs/pretrain --out runs/classify
+      symae train pretrain --data photos/ --out runs/narrow --set network.width=0.5 --set epochs=10
+    """
+    from symae.recipes import find
+    from symae.request import Request
+    from symae.train import train as run_training
+
+    found = find(recipe)
+    request = Request(
+        found,
+        data=data or _default_data(found.data),
+        out=out or Path("runs") / recipe,
+        settings=settings,
+        init=init,
+        resume=resume,
+        seed=seed,
+        device=device,
+        workers=workers,
+    )
+    run = run_training(request, say=click.echo)
+    click.echo(f"done: {run.path}; next: symae export {run.path} --repository models/")
+
+
+@click.command(context_settings={"show_default": True})
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--data", default=None, help="Folder, tar shards, or the name of a set; default: the run's own.")
+@click.option("--part", default="test", type=click.Choice(["train", "validation", "test"]), help="Which images.")
+@click.option("--seed", default=0, help="Of the damage and of random crops.")
+@click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def evaluate(run: Path, data: str | None, part: str, seed: int, device: str, as_json: bool) -> None:
+    """Measure a RUN on held-out images: PSNR and SSIM, accuracy, mean average precision or mean IoU.
+
+    \b
+      symae evaluate runs/classify --data labelled/ --part test
+    """
+    import json
+
+    from typing import cast
+
+    from symae.assess import assess
+    from symae.data import Part
+
+    values = assess(run, data=data, part=cast(Part, part), seed=seed, device=device)
+    if as_json:
+        click.echo(json.dumps(values))
+        return
+    for name, value in values.items():
+        click.echo(f"{name:24} {value:8.3f}")
+
+
+def _default_data(data: str) -> str:
+    from symae.data import NAMES
+
+    if data not in NAMES:
+        raise click.UsageError(f"--data is missing: give {data}")
+    return data

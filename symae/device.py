@@ -1,0 +1,53 @@
+"""Which device computes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from symae.errors import InputError
+
+__all__ = ["Device", "parse_device"]
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device, for PyTorch and for Lightning."""
+
+    torch: torch.device
+
+    @property
+    def accelerator(self) -> str:
+        """Lightning's name for the kind of device."""
+        return "gpu" if self.torch.type == "cuda" else "cpu"
+
+    @property
+    def indices(self) -> int | list[int]:
+        """Lightning's choice of devices: one process on a CPU, the given card on a GPU."""
+        return [self.torch.index or 0] if self.torch.type == "cuda" else 1
+
+    def describe(self) -> str:
+        """Name the device for a line of news."""
+        if self.torch.type == "cuda":
+            return torch.cuda.get_device_name(self.torch)
+        return f"the CPU ({torch.get_num_threads()} threads)"
+
+
+def parse_device(name: str) -> Device:
+    """Read "auto", "cpu", "cuda" or "cuda:N"; "auto" takes the first GPU if there is one.
+
+    Raises:
+        InputError: another name, or a GPU that is not there.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda") or (index and (kind == "cpu" or not index.isdigit())):
+        raise InputError(f"unknown device {name!r}: give auto, cpu, cuda or cuda:N")
+    number = int(index or 0)
+    if kind == "cuda" and number >= torch.cuda.device_count():
+        raise InputError(
+            f"device {name} is not there: PyTorch sees {torch.cuda.device_count()} GPUs; give --device cpu"
+        )
+    return Device(torch.device("cuda", number) if kind == "cuda" else torch.device("cpu"))

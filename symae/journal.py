@@ -1,0 +1,116 @@
+"""What a run tells of itself after each epoch: a row of metrics.csv, points in TensorBoard, a line of news."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from symae.data import TrainingLoader
+from symae.run import Run
+from symae.validation import Validation
+
+__all__ = ["Journal"]
+
+
+class Journal(Callback):
+    """A row of metrics.csv, a point in TensorBoard and a line of news for each epoch."""
+
+    def __init__(self, run: Run, loader: TrainingLoader, validation: Validation, say: Callable[[str], None]) -> None:
+        self._run = run
+        self._loader = loader
+        self._validation = validation
+        self._say = say
+        self._loss: Tensor | float = 0.0
+        self._steps = 0
+        self._began = time.perf_counter()
+        self._waited = 0.0
+        self._seen = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The losses of an epoch that is not yet over."""
+        return {"loss": float(self._loss), "steps": self._steps}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the epoch's losses up again."""
+        self._loss, self._steps = state_dict["loss"], state_dict["steps"]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Drop rows of epochs that will be run again."""
+        self._begin()
+        if self._run.metrics.exists():
+            with self._run.metrics.open(newline="") as file:
+                rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= trainer.current_epoch]
+            _write_rows(self._run.metrics, rows)
+
+    def on_train_batch_end(  # type: ignore[override]
+        self,
+        trainer: Trainer,  # noqa: ARG002
+        pl_module: LightningModule,  # noqa: ARG002
+        outputs: dict[str, Tensor],
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Add the loss up, on its device."""
+        self._loss = self._loss + outputs["loss"].detach().double()
+        self._steps += 1
+        self._seen += 1
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Write the row."""
+        if not trainer.is_global_zero:
+            return
+        seconds = time.perf_counter() - self._began
+        row = {
+            "epoch": trainer.current_epoch + 1,
+            "step": trainer.global_step,
+            "loss": float(self._loss) / max(self._steps, 1),
+            "learning_rate": self._run.recipe.rate(trainer.current_epoch),
+            "images_per_second": self._seen * self._run.recipe.batch_size / max(seconds, 1e-9),
+            "data_wait": (self._loader.data_wait - self._waited) / max(seconds, 1e-9),
+            "seconds": seconds,
+            **self._validation.latest,
+        }
+        _append_row(self._run.metrics, row)
+        if trainer.logger is not None:
+            trainer.logger.log_metrics({key: float(value) for key, value in row.items()}, trainer.global_step)
+        self._say(_line(row, self._run.recipe.epochs))
+        self._loss, self._steps = 0.0, 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._began = time.perf_counter()
+        self._waited = self._loader.data_wait
+        self._seen = 0
+
+
+def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write the whole table, with the columns of all its rows; it appears whole or not at all."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    partial.replace(path)
+
+
+def _append_row(path: Path, row: dict[str, Any]) -> None:
+    rows: list[dict[str, Any]] = []
+    if path.exists():
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    _write_rows(path, [*rows, row])
+
+
+def _line(row: dict[str, Any], epochs: int) -> str:
+    known = ("epoch", "step", "loss", "learning_rate", "images_per_second", "data_wait", "seconds")
+    measured = "".join(f"  {key} {value:.2f}" for key, value in row.items() if key not in known)
+    wait = f", {row['data_wait']:.0%} waiting for data" if row["data_wait"] > 0.05 else ""
+    rate = f"{row['images_per_second']:,.0f} images/s{wait}"
+    return f"epoch {row['epoch']}/{epochs}  loss {row['loss']:.4f}{measured}  ({rate})"

@@ -1,0 +1,51 @@
+"""How good reconstructions, classes and label maps are. TorchMetrics where it has the field's definition.
+
+Accuracy, mean average precision and mean IoU are in per cent, PSNR in dB.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.classification import multilabel_precision_recall_curve
+
+from symae.data.dataset import VOID
+
+__all__ = ["psnr", "voc2007_average_precision"]
+
+
+def psnr(images: Tensor, reference: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio of each image, over all its channels.
+
+    Args:
+        images: (B, C, H, W) float; clamped to [0, 1] first, as a file or a screen would.
+        reference: (B, C, H, W) float in [0, 1].
+
+    Returns:
+        (B,) float, dB; infinite where the two are equal.
+    """
+    error = (images.clamp(0, 1) - reference).square().flatten(1).mean(1)
+    return -10 * torch.log10(error)
+
+
+def voc2007_average_precision(scores: Tensor, labels: Tensor) -> Tensor:
+    """Average precision of each class as VOC 2007 defines it: mean of the best precision at 11 recalls.
+
+    TorchMetrics has the area under the curve alone, which VOC uses from 2010 on.
+
+    Args:
+        scores: (N, K) float, any monotonic scale.
+        labels: (N, K) integer, 1 for present, 0 for absent, VOID for not counted.
+
+    Returns:
+        (K,) float, per cent; not a number for a class that is never present.
+    """
+    curves = multilabel_precision_recall_curve(scores, labels.long(), scores.shape[1], ignore_index=VOID)
+    values = []
+    for number, (precision, recall) in enumerate(zip(curves[0], curves[1], strict=True)):
+        if not (labels[:, number] == 1).any():
+            values.append(torch.tensor(torch.nan))
+            continue
+        best = [precision[recall >= level].max() for level in torch.linspace(0, 1, 11) - 1e-6]
+        values.append(torch.stack(best).mean() * 100)
+    return torch.stack([value.cpu().float() for value in values])

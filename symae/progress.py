@@ -1,0 +1,71 @@
+"""How far training is: a bar on a terminal, a line now and then elsewhere; with a rate and the time left."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+__all__ = ["Progress"]
+
+LINE_SECONDS = 30.0  # between two lines where there is no terminal
+
+
+class Progress(Callback):
+    """Report steps, images a second and time left, over the whole run."""
+
+    def __init__(self, steps_an_epoch: int, batch_size: int, console: Console | None = None) -> None:
+        self._steps = steps_an_epoch
+        self._batch_size = batch_size
+        self._console = console or Console(stderr=True)
+        self._bar: Bar | None = None
+        self._task = TaskID(0)
+        self._began = self._told = time.monotonic()
+        self._first = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Start the clock, and on a terminal the bar."""
+        self._began = self._told = time.monotonic()
+        self._first = trainer.global_step
+        if self._console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+            self._bar = Bar(*columns, TimeRemainingColumn(), console=self._console, transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("", total=self._total(trainer), completed=trainer.global_step)
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,  # noqa: ARG002
+        outputs: Any,  # noqa: ARG002
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Move the bar, or write a line if it is time."""
+        now, step = time.monotonic(), trainer.global_step
+        rate = (step - self._first) / max(now - self._began, 1e-9)
+        epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        images = f"{rate * self._batch_size:,.0f} images/s"
+        if self._bar is not None:
+            self._bar.update(self._task, completed=step, description=f"{epoch}  {images}")
+        elif now - self._told > LINE_SECONDS:
+            self._told = now
+            left = (self._total(trainer) - step) / max(rate, 1e-9)
+            self._console.print(f"{epoch}  step {step}/{self._total(trainer)}  {images}  {_clock(left)} left")
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:  # noqa: ARG002
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _total(self, trainer: Trainer) -> int:
+        return self._steps * (trainer.max_epochs or 0)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

@@ -1,0 +1,109 @@
+"""What a user asks `symae train` for, and the recipe and data that follow from it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from symae import run as runs
+from symae.data import DataOptions, Dataset, Part, open_dataset
+from symae.errors import DataError, RunError
+from symae.recipes import Recipe, override
+from symae.run import Run
+from symae.stages import target_of
+from symae.start import adopt_network
+from symae.weights import load_card
+
+__all__ = ["Request", "open_part", "open_validation", "resolve"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run to be started or continued.
+
+    Attributes:
+        recipe: as found by name.
+        data: folder, shards, or the name of a set.
+        out: the run directory.
+        settings: "key=value", applied on top of the recipe.
+        init: run directory or weights to start from; None: fresh weights.
+        resume: continue the run in `out`, or start it if there is none.
+        seed: of everything that is drawn.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        workers: processes that decode images that do not fit in memory.
+    """
+
+    recipe: Recipe
+    data: str
+    out: Path
+    settings: Sequence[str] = ()
+    init: Path | None = None
+    resume: bool = False
+    seed: int = 0
+    device: str = "auto"
+    workers: int = 2
+
+
+def resolve(request: Request) -> tuple[Recipe, Run | None]:
+    """Work out the recipe with all settings, and the run that goes on, if one does.
+
+    Raises:
+        RunError: the run to be continued is another one, or weights that the recipe needs are missing.
+        RecipeError: a setting is unknown or out of range.
+    """
+    if request.resume and request.out.exists():
+        known = runs.open_run(request.out)
+        return _continue(known, request), known
+    recipe = override(_with_network(request), request.settings)
+    if request.init is None and recipe.initialise != "nothing":
+        if recipe.reported is not None:
+            raise RunError(
+                f"{recipe.name} starts from pre-trained weights: give --init RUN, a run of "
+                f"`symae train {recipe.pretrained_by}`"
+            )
+        recipe = dataclasses.replace(recipe, initialise="nothing", hold_epochs=0)
+    return recipe, None
+
+
+def open_part(recipe: Recipe, data: str, part: Part, seed: int) -> Dataset:
+    """Open one part of the data as a recipe needs it: its kind of target, channels, labels and fold.
+
+    Raises:
+        DataError: there is no such data or part, or it lacks the targets.
+    """
+    options = DataOptions(
+        channels=recipe.network.channels,
+        validation=recipe.validation,
+        labels=recipe.labels,
+        fold=recipe.fold,
+        seed=seed,
+    )
+    return open_dataset(data, target=target_of(recipe), part=part, options=options)
+
+
+def open_validation(recipe: Recipe, data: str, seed: int) -> Dataset | None:
+    """Open the held-out images; None where the recipe holds none out and the data has none of its own."""
+    try:
+        return open_part(recipe, data, "validation", seed)
+    except DataError:
+        if recipe.keep == "best":
+            raise
+        return None
+
+
+def _with_network(request: Request) -> Recipe:
+    if request.init is None:
+        return request.recipe
+    return adopt_network(request.recipe, load_card(request.init), request.init)
+
+
+def _continue(known: Run, request: Request) -> Recipe:
+    """The recipe of a run that goes on: only its number of epochs may change."""
+    if known.recipe.name != request.recipe.name:
+        raise RunError(f"{known.path} is a run of {known.recipe.name}, not of {request.recipe.name}")
+    recipe = override(known.recipe, request.settings)
+    if dataclasses.replace(recipe, epochs=known.recipe.epochs) != known.recipe:
+        raise RunError(f"{known.path} can go on with another --set epochs=N alone; other settings need a new --out")
+    return recipe

@@ -1,0 +1,73 @@
+"""The three stages of training: what each one minimises (section 3.3; section 5).
+
+A stage is a head (symae/weights.py builds it) and a loss. All losses take the clean crops, the damaged
+ones and the targets, so that one training loop serves the three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from symae.corruption import Corrupted
+from symae.data.dataset import VOID, Target
+from symae.recipes import Recipe
+from symae.weights import Model
+
+__all__ = ["Loss", "loss_of", "target_of"]
+
+Loss = Callable[[Model, Tensor, Corrupted, Tensor | None], Tensor]
+
+
+def loss_of(recipe: Recipe) -> Loss:
+    """The loss that a recipe minimises."""
+    if recipe.stage == "pretrain":
+        return reconstruction_loss
+    if recipe.stage == "segment":
+        return segmentation_loss
+    return multi_label_loss if recipe.multi_label else classification_loss
+
+
+def target_of(recipe: Recipe) -> Target:
+    """The kind of target that a recipe's images must come with."""
+    if recipe.stage == "pretrain":
+        return Target.NONE
+    if recipe.stage == "segment":
+        return Target.MAP
+    return Target.MULTILABEL if recipe.multi_label else Target.CLASS
+
+
+def reconstruction_loss(model: Model, clean: Tensor, damaged: Corrupted, _: Tensor | None) -> Tensor:
+    """Mean square error between x and f(x~) over the whole image, in normalised units (section 3.3)."""
+    restored: Tensor = model(damaged.images, damaged.masks)
+    return ((restored - clean) / model.encoder.std).square().mean()
+
+
+def classification_loss(model: Model, _: Tensor, damaged: Corrupted, targets: Tensor | None) -> Tensor:
+    """Cross entropy of the softmax; targets (B,) int64."""
+    return F.cross_entropy(model(damaged.images, damaged.masks), _given(targets))
+
+
+def multi_label_loss(model: Model, _: Tensor, damaged: Corrupted, targets: Tensor | None) -> Tensor:
+    """Mean binary cross entropy of the sigmoids; targets (B, K) uint8, VOID where an answer does not count."""
+    labels = _given(targets)
+    scores = model(damaged.images, damaged.masks)
+    counted = labels != VOID
+    losses = F.binary_cross_entropy_with_logits(scores, (labels == 1).to(scores.dtype), reduction="none")
+    return torch.where(counted, losses, 0).sum() / counted.sum().clamp(min=1)
+
+
+def segmentation_loss(model: Model, _: Tensor, damaged: Corrupted, targets: Tensor | None) -> Tensor:
+    """Cross entropy of every pixel's softmax; targets (B, H, W) uint8, VOID where a pixel does not count."""
+    labels = _given(targets).long()
+    losses = F.cross_entropy(model(damaged.images, damaged.masks), labels, ignore_index=VOID, reduction="sum")
+    return losses / (labels != VOID).sum().clamp(min=1)
+
+
+def _given(targets: Tensor | None) -> Tensor:
+    if targets is None:
+        raise TypeError("this stage needs targets; the data set was opened without")
+    return targets

@@ -1,0 +1,168 @@
+"""Train a recipe: data, network and run directory in; weights, card and metrics out."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from symae import run as runs
+from symae.checkpoint import Checkpoint
+from symae.data import Dataset, TrainingLoader
+from symae.device import Device, parse_device
+from symae.errors import RunError
+from symae.journal import Journal
+from symae.module import Epochs, TrainingModule
+from symae.progress import Progress
+from symae.recipes import Recipe
+from symae.request import Request, open_part, open_validation, resolve
+from symae.run import Run
+from symae.start import draw_weights, measure_pixels, transfer
+from symae.validation import Validation
+from symae.weights import Model, ModelCard, build
+
+__all__ = ["train"]
+
+Say = Callable[[str], None]
+
+
+def train(request: Request, say: Say = print) -> Run:
+    """Run a recipe to its end, or until it is interrupted.
+
+    Args:
+        request: what to train.
+        say: gets each line of news.
+
+    Returns:
+        The run, whose directory holds weights, metrics and preview.
+
+    Raises:
+        InputError: data, recipe, run directory or weights are not as they must be; nothing was written.
+        DivergenceError: the loss is not finite; the last good checkpoint stays.
+        Interrupted: a signal came; the state was saved, and `resume` goes on from it.
+    """
+    device = parse_device(request.device)
+    recipe, known = resolve(request)
+    seed, data = (known.seed, known.data) if known else (request.seed, request.data)
+    training, validation = open_part(recipe, data, "train", seed), open_validation(recipe, data, seed)
+    _check_same_data(known, training)
+    card = _card(recipe, training, seed, data)
+    model = build(card)
+    if known is None:
+        say(_start(model, recipe, request.init, training, seed))
+    loader = _loader(recipe, training, seed, device, request.workers)
+    run = _enter(request.out, recipe, known, seed, data, training)
+    say(f"{recipe.name}: {len(training)} images, {len(loader)} steps an epoch, on {device.describe()}")
+    _fit(run, model, card, loader, validation or training, device, say)
+    _report_unreadable(loader, say)
+    return run
+
+
+def _check_same_data(known: Run | None, training: Dataset) -> None:
+    if known is not None and known.fingerprint != training.fingerprint():
+        raise RunError(
+            f"the images of {known.data} have changed since {known.path} was started: "
+            "restore them, or start a new run with --init"
+        )
+
+
+def _card(recipe: Recipe, training: Dataset, seed: int, data: str) -> ModelCard:
+    return ModelCard(
+        stage=recipe.stage,
+        network=recipe.network,
+        crop=recipe.crop,
+        resize=recipe.resize,
+        classes=training.classes if recipe.stage != "pretrain" else (),
+        colours=training.colours if recipe.stage == "segment" else (),
+        multi_label=recipe.multi_label,
+        recipe=recipe.name,
+        commit=runs.commit(),
+        data=Path(data).name or data,
+        seed=seed,
+    )
+
+
+def _start(model: Model, recipe: Recipe, init: Path | None, training: Dataset, seed: int) -> str:
+    draw_weights(model, seed)
+    if init is not None:
+        return f"from {init}: {transfer(model, init, recipe)}"
+    measure_pixels(model.encoder, training)
+    return "all weights drawn anew"
+
+
+def _loader(recipe: Recipe, training: Dataset, seed: int, device: Device, workers: int) -> TrainingLoader:
+    return TrainingLoader(
+        training,
+        batch_size=recipe.batch_size,
+        crop=recipe.crop,
+        resize=recipe.resize,
+        flip=recipe.flip,
+        seed=seed,
+        device=device.torch,
+        workers=workers,
+    )
+
+
+def _enter(out: Path, recipe: Recipe, known: Run | None, seed: int, data: str, training: Dataset) -> Run:
+    if known is None:
+        return runs.create(out, recipe, seed=seed, data=data, fingerprint=training.fingerprint())
+    run = dataclasses.replace(known, recipe=recipe)
+    run.write()
+    return run
+
+
+def _fit(
+    run: Run, model: Model, card: ModelCard, loader: TrainingLoader, held_out: Dataset, device: Device, say: Say
+) -> None:
+    module = TrainingModule(model.to(memory_format=torch.channels_last), run.recipe, run.seed)
+    validation = Validation(run, card, held_out)
+    callbacks: list[Callback] = [
+        validation,
+        Journal(run, loader, validation, say),
+        Checkpoint(run),
+        Progress(len(loader), run.recipe.batch_size),
+    ]
+    with _quiet_lightning():
+        trainer = Trainer(
+            max_epochs=run.recipe.epochs,
+            accelerator=device.accelerator,
+            devices=device.indices,
+            precision=run.recipe.precision,
+            logger=TensorBoardLogger(run.path, name="", version="tensorboard"),
+            callbacks=callbacks,
+            default_root_dir=run.path,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+        checkpoint = run.checkpoint if run.checkpoint.exists() else None
+        trainer.fit(module, Epochs(loader, lambda: trainer.current_epoch), ckpt_path=checkpoint, weights_only=True)
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Silence what Lightning tells of itself: its tips and the hardware, which `say` reports."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+
+
+def _report_unreadable(loader: TrainingLoader, say: Say) -> None:
+    if loader.unreadable:
+        say(f"{len(loader.unreadable)} unreadable images were skipped:")
+        for path, cause in list(loader.unreadable.items())[:20]:
+            say(f"  {path}: {cause}")
