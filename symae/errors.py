@@ -53,7 +53,7 @@ class FailureError(SymaeError):
     """Something failed while it ran."""
 
 
-class Interrupted(FailureError):
+class Interrupted(FailureError):  # noqa: N818 - nobody made an error
     """A signal came; the state was saved and the same command with `--resume` goes on."""
 
     exit_code = 130

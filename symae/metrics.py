@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import multilabel_precision_recall_curve
+from torchmetrics.functional.classification import binary_precision_recall_curve
 
 from symae.data.dataset import VOID
 
@@ -40,12 +40,13 @@ def voc2007_average_precision(scores: Tensor, labels: Tensor) -> Tensor:
     Returns:
         (K,) float, per cent; not a number for a class that is never present.
     """
-    curves = multilabel_precision_recall_curve(scores, labels.long(), scores.shape[1], ignore_index=VOID)
-    values = []
-    for number, (precision, recall) in enumerate(zip(curves[0], curves[1], strict=True)):
-        if not (labels[:, number] == 1).any():
-            values.append(torch.tensor(torch.nan))
-            continue
-        best = [precision[recall >= level].max() for level in torch.linspace(0, 1, 11) - 1e-6]
-        values.append(torch.stack(best).mean() * 100)
-    return torch.stack([value.cpu().float() for value in values])
+    return torch.stack([_average_precision(scores[:, k], labels[:, k]) for k in range(scores.shape[1])])
+
+
+def _average_precision(scores: Tensor, labels: Tensor) -> Tensor:
+    counted = labels != VOID
+    if not (labels == 1).any():
+        return torch.tensor(torch.nan)
+    precision, recall, _ = binary_precision_recall_curve(scores[counted], labels[counted].long())
+    levels = torch.linspace(0, 1, 11) - 1e-6  # recalls are quotients: 0.3 may be a little less
+    return 100 * torch.stack([precision[recall >= level].max() for level in levels]).mean().cpu()

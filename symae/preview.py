@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
@@ -12,7 +11,7 @@ from torchvision.utils import make_grid
 
 from symae.corruption import corrupt
 from symae.data import Batch, Dataset, evaluation_batches
-from symae.data.dataset import VOID, Subset
+from symae.data.dataset import VOID, spread
 from symae.evaluate import visible
 from symae.randomness import generator
 from symae.recipes import Recipe
@@ -42,8 +41,7 @@ def write(model: Model, recipe: Recipe, dataset: Dataset, path: Path, *, device:
 
 
 def _first(dataset: Dataset, recipe: Recipe, device: torch.device) -> Batch:
-    spread = np.linspace(0, len(dataset) - 1, min(IMAGES, len(dataset)), dtype=np.int64)
-    some = Subset(dataset, spread)
+    some = spread(dataset, IMAGES)
     return next(evaluation_batches(some, batch_size=IMAGES, crop=recipe.crop, resize=recipe.resize, device=device))
 
 

@@ -87,9 +87,9 @@ def open_validation(recipe: Recipe, data: str, seed: int) -> Dataset | None:
     """Open the held-out images; None where the recipe holds none out and the data has none of its own."""
     try:
         return open_part(recipe, data, "validation", seed)
-    except DataError:
+    except DataError as error:
         if recipe.keep == "best":
-            raise
+            raise DataError(f"{error}; keeping the best weights needs held-out images: --set validation=0.1") from error
         return None
 
 

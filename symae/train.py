@@ -60,7 +60,7 @@ def train(request: Request, say: Say = print) -> Run:
     loader = _loader(recipe, training, seed, device, request.workers)
     run = _enter(request.out, recipe, known, seed, data, training)
     say(f"{recipe.name}: {len(training)} images, {len(loader)} steps an epoch, on {device.describe()}")
-    _fit(run, model, card, loader, validation or training, device, say)
+    _fit(run, model, loader, Validation(run, card, validation, training), device, say)
     _report_unreadable(loader, say)
     return run
 
@@ -118,11 +118,8 @@ def _enter(out: Path, recipe: Recipe, known: Run | None, seed: int, data: str, t
     return run
 
 
-def _fit(
-    run: Run, model: Model, card: ModelCard, loader: TrainingLoader, held_out: Dataset, device: Device, say: Say
-) -> None:
+def _fit(run: Run, model: Model, loader: TrainingLoader, validation: Validation, device: Device, say: Say) -> None:
     module = TrainingModule(model.to(memory_format=torch.channels_last), run.recipe, run.seed)
-    validation = Validation(run, card, held_out)
     callbacks: list[Callback] = [
         validation,
         Journal(run, loader, validation, say),

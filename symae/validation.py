@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from symae import preview
 from symae.data import Dataset
+from symae.data.dataset import spread
 from symae.evaluate import evaluate, main_metric
 from symae.module import TrainingModule
 from symae.run import Run
@@ -16,14 +17,20 @@ from symae.weights import ModelCard, save
 
 __all__ = ["Validation"]
 
+SEEN_IMAGES = 1000  # training images that are measured where none are held out
+
 
 class Validation(Callback):
-    """Measure on held-out images, keep the weights of the last or the best epoch, draw the preview."""
+    """Measure on held-out images, keep the weights of the last or the best epoch, draw the preview.
 
-    def __init__(self, run: Run, card: ModelCard, held_out: Dataset) -> None:
+    Without held-out images it measures on some of the training images, and says so in the names of the metrics.
+    """
+
+    def __init__(self, run: Run, card: ModelCard, held_out: Dataset | None, training: Dataset) -> None:
         self._run = run
         self._card = card
-        self._held_out = held_out
+        self._images = held_out or spread(training, SEEN_IMAGES)
+        self._prefix = "" if held_out else "training_"
         self._best = -math.inf
         self.latest: dict[str, float] = {}
 
@@ -43,10 +50,11 @@ class Validation(Callback):
         self.latest = {}
         if done % recipe.validate_every and done != recipe.epochs:
             return
-        device = pl_module.device
-        self.latest = evaluate(pl_module.model, recipe, self._held_out, device=device)
-        value = self.latest[main_metric(recipe)]
+        model, device = pl_module.model, pl_module.device
+        values = evaluate(model, recipe, self._images, device=device)
+        self.latest = {self._prefix + name: value for name, value in values.items()}
+        value = values[main_metric(recipe)]
         if trainer.is_global_zero and (recipe.keep == "last" or value > self._best):
             self._best = max(value, self._best)
-            save(pl_module.model, self._card.measured(self.latest), self._run.weights)
-            preview.write(pl_module.model, recipe, self._held_out, self._run.preview, device=device)
+            save(model, self._card.measured(self.latest), self._run.weights)
+            preview.write(model, recipe, self._images, self._run.preview, device=device)

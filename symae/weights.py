@@ -125,9 +125,13 @@ def load_card(path: Path | str) -> ModelCard:
 
 
 def load_tensors(path: Path | str) -> dict[str, torch.Tensor]:
-    """Read the tensors of a run directory or a safetensors file, by name, on the CPU."""
-    with safe_open(_weights_file(Path(path)), framework="pt") as tensors:
-        return {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118 - not a mapping
+    """Read the tensors of a run directory or a safetensors file, by name, on the CPU; errors as of `load`."""
+    file = _weights_file(Path(path))
+    try:
+        with safe_open(file, framework="pt") as tensors:
+            return {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118 - not a mapping
+    except SafetensorError as error:
+        raise RunError(f"{file} is no file of symae weights, or is damaged: {error}") from error
 
 
 def _weights_file(path: Path) -> Path:

@@ -92,7 +92,6 @@ def evaluate(run: Path, data: str | None, part: str, seed: int, device: str, as_
       symae evaluate runs/classify --data labelled/ --part test
     """
     import json
-
     from typing import cast
 
     from symae.assess import assess

@@ -27,6 +27,7 @@ __all__ = [
     "Target",
     "UnreadableImage",
     "digest",
+    "spread",
 ]
 
 VOID = 255  # in label maps: a pixel of no class; in multi-label vectors: a class that is not counted
@@ -44,7 +45,7 @@ class Target(StrEnum):
     MAP = "map"
 
 
-class UnreadableImage(Exception):
+class UnreadableImage(Exception):  # noqa: N818 - it names what was found; the pipeline notes it and goes on
     """One example's file is missing, truncated, or no image; the others may be fine."""
 
     def __init__(self, path: str, cause: str) -> None:
@@ -179,6 +180,13 @@ class Subset:
 
     def fingerprint(self) -> str:  # noqa: D102
         return digest([self.whole.fingerprint(), self.indices.tobytes()])
+
+
+def spread(dataset: Dataset, count: int) -> Dataset:
+    """Take at most `count` examples, evenly spread over a data set; the first and the last are among them."""
+    if len(dataset) <= count:
+        return dataset
+    return Subset(dataset, np.linspace(0, len(dataset) - 1, count).astype(np.int64))
 
 
 def digest(parts: Iterable[str | int | bytes]) -> str:

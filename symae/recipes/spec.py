@@ -126,7 +126,7 @@ class Recipe:
             batch_size=8,
             crop=min(self.crop, 29),
             resize=None if self.resize is None else 32,
-            labels=None if self.labels is None else 16,
+            labels=None if self.labels is None else 10,
             validate_every=1,
             test_crops=2 if isinstance(self.test_crops, int) else self.test_crops,
         )

@@ -1,0 +1,100 @@
+"""`symae reconstruct`, `classify` and `segment`: call a server, or models in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["classify", "reconstruct", "segment"]
+
+
+def _options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what the three commands share."""
+    for add in (
+        click.option("--model", default="", help="Name of the model; not needed where there is one of the kind."),
+        click.option("--models", type=click.Path(path_type=Path), help="A model repository, run in this process."),
+        click.option("--address", help="HOST:PORT of a server."),
+        click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write."),
+        click.argument("images", type=click.Path(path_type=Path), nargs=-1, required=True),
+    ):
+        command = add(command)
+    return command
+
+
+@click.command()
+@_options
+@click.option("--mask", type=click.Path(path_type=Path), help="A picture of the images' size, not black = missing.")
+@click.option("--keep-known", is_flag=True, help="Leave the pixels that are not missing as they are.")
+def reconstruct(
+    images: tuple[Path, ...],
+    out: Path,
+    address: str | None,
+    models: Path | None,
+    model: str,
+    mask: Path | None,
+    keep_known: bool,
+) -> None:
+    """Denoise IMAGES (files and folders), and fill what --mask marks as missing; writes OUT/NAME.png.
+
+    \b
+    Example:
+      symae reconstruct noisy/ --out clean/ --address localhost:50051
+      symae reconstruct torn.png --mask holes.png --keep-known --out mended/ --models models/
+    """
+    from serve import batch
+
+    with batch.connected(address, models) as client:
+        _report(batch.reconstruct(client, images, out, model=model, mask=mask, keep_known=keep_known))
+
+
+@click.command()
+@_options
+@click.option("--top", default=3, show_default=True, type=click.IntRange(1), help="Classes to show for each image.")
+def classify(
+    images: tuple[Path, ...], out: Path, address: str | None, models: Path | None, model: str, top: int
+) -> None:
+    """Classify IMAGES (files and folders); prints the likeliest classes and writes OUT/classes.csv with all.
+
+    \b
+    Example:
+      symae classify photos/ --out results/ --address localhost:50051
+    """
+    from serve import batch
+
+    with batch.connected(address, models) as client:
+        outcome = batch.classify(client, images, out, model=model, top=top)
+    _table(outcome.lines)
+    _report(outcome)
+
+
+@click.command()
+@_options
+def segment(images: tuple[Path, ...], out: Path, address: str | None, models: Path | None, model: str) -> None:
+    """Segment IMAGES (files and folders); writes OUT/NAME.labels.png and OUT/NAME.overlay.png.
+
+    \b
+    Example:
+      symae segment street/ --out results/ --models models/
+    """
+    from serve import batch
+
+    with batch.connected(address, models) as client:
+        _report(batch.segment(client, images, out, model=model))
+
+
+def _table(lines: tuple[tuple[str, ...], ...]) -> None:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _report(outcome: Any) -> None:
+    for path, error in outcome.failed:
+        click.echo(f"{path}: {error}", err=True)
+    click.echo(f"{outcome.done} images written to {outcome.out}", err=not outcome.done)
+    if outcome.failed:
+        click.echo(f"symae: {len(outcome.failed)} of {outcome.done + len(outcome.failed)} images failed", err=True)
+        raise click.exceptions.Exit(1)

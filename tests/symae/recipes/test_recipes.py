@@ -1,0 +1,51 @@
+"""What the recipes must say: the paper's rows, order and numbers; and that each of them runs."""
+
+import dataclasses
+
+import pytest
+
+from symae.errors import RecipeError
+from symae.networks import network2
+from symae.recipes import RECIPES, find, table2_cifar10_4k
+from symae.request import Request
+from symae.train import train
+
+
+def test_an_unknown_recipe_names_the_nearest():
+    with pytest.raises(RecipeError, match="did you mean 'table2-shortcut'"):
+        find("table2-shortcuts")
+
+
+def test_table_2_has_the_papers_rows_in_its_order():
+    rows = [(row.reported.value, row.reported.spread) for row in table2_cifar10_4k.ROWS]
+    assert rows == [(70.89, 0.30), (74.07, 0.43), (80.22, 0.37)]
+    assert all(row.network == network2() and row.labels == 4000 and row.crop == 29 for row in table2_cifar10_4k.ROWS)
+    assert [row.hold_epochs for row in table2_cifar10_4k.ROWS] == [0, 10, 10]
+    assert [row.corruption_probability for row in table2_cifar10_4k.ROWS] == [0, 0.5, 0.5]
+
+
+def test_every_row_that_starts_from_weights_names_the_recipe_that_makes_them():
+    for recipe in RECIPES.values():
+        assert (recipe.initialise == "nothing") == (recipe.pretrained_by == "")
+        if recipe.pretrained_by:
+            assert find(recipe.pretrained_by).stage == "pretrain"
+
+
+def test_rates_follow_supplement_b():
+    rates = [find("table2-random").rate(epoch) for epoch in (0, 59, 60, 119, 120, 160, 199)]
+    assert rates == pytest.approx([2e-3, 2e-3, 4e-4, 4e-4, 8e-5, 1.6e-5, 1.6e-5])
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_runs_when_shrunk(name, class_folder, map_folder, label_folder, tmp_path):
+    recipe = dataclasses.replace(find(name).smoke(), validation=0.25, epochs=1)
+    data = {"segment": map_folder, "classify": class_folder, "pretrain": class_folder}[recipe.stage]
+    init = None
+    if recipe.pretrained_by:
+        first = find(recipe.pretrained_by).smoke()
+        first = dataclasses.replace(first, epochs=1, keep="last")
+        init = tmp_path / "first"
+        train(Request(first, data=str(class_folder), out=init, device="cpu"), say=lambda _: None)
+    folder = label_folder if recipe.multi_label else data
+    run = train(Request(recipe, data=str(folder), out=tmp_path / "run", init=init, device="cpu"), say=lambda _: None)
+    assert run.weights.exists()

@@ -1,0 +1,60 @@
+import pytest
+import torch
+
+from symae.corruption import Corrupted
+from symae.networks import Classifier, Layer, NetworkSpec, Segmenter, SymmetricAutoencoder
+from symae.recipes import find
+from symae.stages import (
+    classification_loss,
+    loss_of,
+    multi_label_loss,
+    reconstruction_loss,
+    segmentation_loss,
+    target_of,
+)
+
+SPEC = NetworkSpec("tiny", (Layer(4), Layer(4, stride=2)))
+IMAGES = torch.rand((3, 3, 8, 8), generator=torch.Generator().manual_seed(0))
+
+
+def test_reconstruction_is_measured_in_normalised_units():
+    model = SymmetricAutoencoder(SPEC).eval()
+    model.encoder.std.fill_(0.5)
+    error = (model(IMAGES) - IMAGES).square().mean() / 0.25
+    assert reconstruction_loss(model, IMAGES, Corrupted(IMAGES), None).item() == pytest.approx(error.item())
+
+
+def test_answers_that_do_not_count_do_not_change_the_multi_label_loss():
+    model = Classifier(SPEC, 2).eval()
+    labels = torch.tensor([[1, 0], [0, 1], [1, 255]], dtype=torch.uint8)
+    scores = model(IMAGES)
+    counted = torch.nn.functional.binary_cross_entropy_with_logits(
+        scores.flatten()[:5], torch.tensor([1.0, 0, 0, 1, 1])
+    )
+    loss = multi_label_loss(model, IMAGES, Corrupted(IMAGES), labels)
+    assert loss.item() == pytest.approx(counted.item(), rel=1e-5)
+
+
+def test_void_pixels_do_not_count_and_a_map_of_void_alone_gives_zero():
+    model = Segmenter(SPEC, 3).eval()
+    labels = torch.zeros(3, 8, 8, dtype=torch.uint8)
+    labels[:, 4:] = 255
+    half = torch.nn.functional.cross_entropy(model(IMAGES)[:, :, :4], labels[:, :4].long())
+    loss = segmentation_loss(model, IMAGES, Corrupted(IMAGES), labels)
+    assert loss.item() == pytest.approx(half.item(), rel=1e-5)
+    assert segmentation_loss(model, IMAGES, Corrupted(IMAGES), torch.full_like(labels, 255)).item() == 0
+
+
+def test_every_stage_has_its_loss_and_its_target():
+    chosen = {name: (loss_of(find(name)), target_of(find(name))) for name in ("pretrain", "classify", "segment")}
+    assert chosen == {
+        "pretrain": (reconstruction_loss, "none"),
+        "classify": (classification_loss, "class"),
+        "segment": (segmentation_loss, "map"),
+    }
+    assert (loss_of(find("classify-multi")), target_of(find("classify-multi"))) == (multi_label_loss, "multilabel")
+
+
+def test_a_stage_without_its_targets_is_a_mistake_of_the_caller():
+    with pytest.raises(TypeError, match="targets"):
+        classification_loss(Classifier(SPEC, 2), IMAGES, Corrupted(IMAGES), None)

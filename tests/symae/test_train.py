@@ -1,0 +1,230 @@
+import csv
+import dataclasses
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from symae.corruption import GaussianNoise
+from symae.errors import DataError, DivergenceError, Interrupted, RecipeError, RunError
+from symae.module import TrainingModule
+from symae.recipes import find
+from symae.request import Request
+from symae.train import train
+from symae.weights import load, load_card, load_tensors
+
+
+def request(data: Path, out: Path, name: str = "pretrain", **changes: object) -> Request:
+    recipe = dataclasses.replace(find(name).smoke(), validation=0.2, resize=None, crop=21)
+    return Request(recipe, data=str(data), out=out, device="cpu", **changes)  # type: ignore[arg-type]
+
+
+def quiet(line: str) -> None:
+    """Take a line of news and drop it."""
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Send SIGINT to this process at a step, as Ctrl-C does."""
+    step = TrainingModule.training_step
+
+    def and_interrupt(self, batch, batch_idx):
+        if self.global_step == steps:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(TrainingModule, "training_step", and_interrupt)
+
+
+def same_state(first: Path, second: Path) -> None:
+    one, other = (torch.load(run / "last.ckpt", weights_only=True) for run in (first, second))
+    assert one["global_step"] == other["global_step"]
+    for name, tensor in one["state_dict"].items():
+        assert torch.equal(tensor, other["state_dict"][name]), name
+    moments, other_moments = one["optimizer_states"][0]["state"], other["optimizer_states"][0]["state"]
+    for number, state in moments.items():
+        for key, value in state.items():
+            assert torch.equal(torch.as_tensor(value), torch.as_tensor(other_moments[number][key])), (number, key)
+    weights, other_weights = load_tensors(first), load_tensors(second)
+    assert all(torch.equal(weights[name], other_weights[name]) for name in weights)
+
+
+def losses(run: Path) -> list[tuple[str, str]]:
+    with (run / "metrics.csv").open() as file:
+        return [(row["epoch"], row["loss"]) for row in csv.DictReader(file)]
+
+
+def test_a_run_directory_holds_all_that_is_promised(class_folder, tmp_path):
+    run = train(request(class_folder, tmp_path / "run"), say=quiet)
+    for name in ("recipe.json", "last.ckpt", "model.safetensors", "metrics.csv", "preview.png"):
+        assert (run.path / name).stat().st_size > 0, name
+    assert list((run.path / "tensorboard").glob("events.*"))
+    assert not list(run.path.glob("*.partial"))
+    assert [epoch for epoch, _ in losses(run.path)] == ["1", "2"]
+    card = load_card(run.path)
+    assert card.stage == "pretrain"
+    assert set(card.quality) == {"psnr", "psnr_input", "ssim"}
+
+
+def test_same_seed_same_weights_and_another_seed_others(class_folder, tmp_path):
+    first, again, other = (
+        train(request(class_folder, tmp_path / name, seed=seed), say=quiet).path
+        for name, seed in (("first", 1), ("again", 1), ("other", 2))
+    )
+    same_state(first, again)
+    assert losses(first) == losses(again) != losses(other)
+
+
+@pytest.mark.parametrize("name", ["pretrain", "classify"])
+@pytest.mark.parametrize("steps", [0, 1, 2, 3, 4, 5])
+def test_interrupted_anywhere_and_resumed_equals_uninterrupted_to_the_bit(
+    class_folder, tmp_path, monkeypatch, name, steps
+):
+    settings = ("epochs=3", "corruption_probability=0.5", "milestones=[1,2]", "batch_size=8")
+    whole = train(request(class_folder / "train", tmp_path / "whole", name, settings=settings), say=quiet)
+    parted = request(class_folder / "train", tmp_path / "parted", name, settings=settings, resume=True)
+    with monkeypatch.context() as patch:
+        stop_after(patch, steps)
+        with pytest.raises(Interrupted, match=r"SIGINT .* --resume"):
+            train(parted, say=quiet)
+    train(parted, say=quiet)
+    same_state(whole.path, parted.out)
+    assert losses(whole.path) == losses(parted.out)
+
+
+def test_k_epochs_and_then_the_rest_equal_all_in_one(class_folder, tmp_path):
+    whole = train(request(class_folder, tmp_path / "whole", settings=("epochs=3",)), say=quiet)
+    train(request(class_folder, tmp_path / "parts", settings=("epochs=1",)), say=quiet)
+    train(request(class_folder, tmp_path / "parts", settings=("epochs=3",), resume=True), say=quiet)
+    same_state(whole.path, tmp_path / "parts")
+    assert losses(whole.path) == losses(tmp_path / "parts")
+
+
+def test_a_held_encoder_does_not_move_and_is_released_afterwards(class_folder, tmp_path):
+    first = train(request(class_folder, tmp_path / "pretrain"), say=quiet)
+    held = ("hold_epochs=2", "epochs=2", "keep=last")
+    tuned = train(request(class_folder, tmp_path / "held", "classify", init=first.path, settings=held), say=quiet)
+    before, after = load_tensors(first.path), load_tensors(tuned.path)
+    encoder = [name for name in before if name.startswith("encoder.")]
+    assert encoder
+    assert all(torch.equal(before[name], after[name]) for name in encoder)
+    train(request(class_folder, tuned.path, "classify", settings=("epochs=3",), resume=True), say=quiet)
+    released = load_tensors(tuned.path)
+    assert not torch.equal(before["encoder.convolutions.0.weight"], released["encoder.convolutions.0.weight"])
+
+
+def test_fine_tuning_reports_what_it_took(class_folder, tmp_path):
+    first = train(request(class_folder, tmp_path / "pretrain"), say=quiet)
+    news: list[str] = []
+    train(request(class_folder, tmp_path / "classify", "classify", init=first.path), say=news.append)
+    line = next(line for line in news if "tensors taken" in line)
+    assert "drawn anew (head.classes)" in line
+    assert "left behind (decoder." in line
+
+
+def test_segmenting_takes_encoder_and_decoder(map_folder, tmp_path):
+    first = train(request(map_folder / "images", tmp_path / "pretrain"), say=quiet)
+    news: list[str] = []
+    run = train(request(map_folder, tmp_path / "segment", "segment", init=first.path), say=news.append)
+    assert any("drawn anew (head)" in line for line in news)
+    assert set(load_card(run.path).quality) == {"mean_iou", "pixel_accuracy"}
+    assert load_card(run.path).classes == ("ground", "square")
+
+
+def test_training_learns(class_folder, tmp_path):
+    settings = ("epochs=25", "learning_rate=0.01", "milestones=[20]", "network.width=0.25")
+    run = train(request(class_folder, tmp_path / "run", "classify", settings=settings), say=quiet)
+    assert load_card(run.path).quality["accuracy"] == 100
+    assert float(losses(run.path)[-1][1]) < 0.5 * float(losses(run.path)[0][1])
+
+
+def test_the_best_weights_are_kept(class_folder, tmp_path):
+    settings = ("epochs=4", "keep=best", "learning_rate=0.05")
+    run = train(request(class_folder, tmp_path / "run", settings=settings), say=quiet)
+    with run.metrics.open() as file:
+        values = [float(row["psnr"]) for row in csv.DictReader(file)]
+    assert load_card(run.path).quality["psnr"] == pytest.approx(max(values))
+
+
+def test_a_loss_that_is_not_finite_stops_with_step_and_cause_and_keeps_the_last_good_state(class_folder, tmp_path):
+    train(request(class_folder, tmp_path / "run", settings=("epochs=1",)), say=quiet)
+    good = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)
+    for state in good["state_dict"]:
+        if state.endswith("output.weight"):
+            good["state_dict"][state].fill_(torch.nan)
+    torch.save(good, tmp_path / "run" / "last.ckpt")
+    before = (tmp_path / "run" / "last.ckpt").read_bytes()
+    with pytest.raises(DivergenceError, match=r"loss is nan at step \d+ .*output.weight.*learning_rate"):
+        train(request(class_folder, tmp_path / "run", settings=("epochs=2",), resume=True), say=quiet)
+    assert (tmp_path / "run" / "last.ckpt").read_bytes() == before
+
+
+def test_an_existing_run_is_not_overwritten(class_folder, tmp_path):
+    train(request(class_folder, tmp_path / "run"), say=quiet)
+    before = (tmp_path / "run" / "model.safetensors").read_bytes()
+    with pytest.raises(RunError, match=r"exists already.*--resume"):
+        train(request(class_folder, tmp_path / "run"), say=quiet)
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == before
+
+
+def test_a_run_goes_on_with_more_epochs_alone(class_folder, tmp_path):
+    train(request(class_folder, tmp_path / "run"), say=quiet)
+    with pytest.raises(RunError, match="epochs=N alone"):
+        train(request(class_folder, tmp_path / "run", settings=("learning_rate=1",), resume=True), say=quiet)
+    with pytest.raises(RunError, match="a run of pretrain, not of classify"):
+        train(request(class_folder, tmp_path / "run", "classify", resume=True), say=quiet)
+
+
+def test_changed_images_are_noticed_on_resume(class_folder, map_folder, tmp_path):
+    run = train(request(class_folder, tmp_path / "run"), say=quiet)
+    text = (run.path / "recipe.json").read_text().replace(str(class_folder), str(map_folder / "images"))
+    (run.path / "recipe.json").write_text(text)
+    with pytest.raises(RunError, match="have changed"):
+        train(request(class_folder, tmp_path / "run", settings=("epochs=3",), resume=True), say=quiet)
+
+
+def test_weights_of_another_network_are_refused_and_nothing_is_written(class_folder, tmp_path):
+    first = train(request(class_folder, tmp_path / "pretrain"), say=quiet)
+    other = request(class_folder, tmp_path / "classify", "classify", init=first.path, settings=("network.width=0.3",))
+    with pytest.raises(RunError, match=r"does not fit: .* another shape"):
+        train(other, say=quiet)
+    assert not other.out.exists()
+    paper = dataclasses.replace(other, recipe=find("table2-shortcut").smoke(), settings=())
+    with pytest.raises(RunError, match="table2-pretrain"):
+        train(paper, say=quiet)
+
+
+def test_a_row_of_the_paper_without_its_weights_is_refused(class_folder, tmp_path):
+    with pytest.raises(RunError, match="give --init RUN"):
+        train(request(class_folder, tmp_path / "run", "table2-shortcut"), say=quiet)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [({"settings": ("epoch=3",)}, RecipeError), ({"data": "nowhere"}, DataError), ({"init": Path("no")}, RunError)],
+)
+def test_bad_input_writes_nothing(class_folder, tmp_path, change, error):
+    with pytest.raises(error):
+        train(dataclasses.replace(request(class_folder, tmp_path / "run"), **change), say=quiet)
+    assert not (tmp_path / "run").exists()
+
+
+def test_unreadable_images_are_reported_and_skipped(class_folder, tmp_path):
+    for number, file in enumerate(sorted((class_folder / "train").rglob("*.png"))):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        data = file.read_bytes()
+        (tmp_path / "photos" / f"{number}.png").write_bytes(data[: len(data) // 2] if number == 3 else data)
+    news: list[str] = []
+    train(request(tmp_path / "photos", tmp_path / "run", settings=("validation=0", "keep=last")), say=news.append)
+    assert any("1 unreadable image" in line for line in news)
+    assert any("3.png" in line for line in news)
+
+
+def test_gray_images_train_a_gray_network(class_folder, tmp_path):
+    settings = ("network.channels=1", "corruption.kind=gaussian-noise")
+    run = train(request(class_folder, tmp_path / "run", settings=settings), say=quiet)
+    model, card = load(run.path)
+    assert card.network.channels == 1
+    assert model(torch.rand(1, 1, 21, 21)).shape == (1, 1, 21, 21)
+    assert isinstance(run.recipe.corruption, GaussianNoise)

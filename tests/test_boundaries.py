@@ -1,0 +1,78 @@
+"""The arrows between the wings, and that serving runs without the training code."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+WINGS = {"symae", "export", "serve"}
+# Two leaves of `serve` that need nothing of it are the common ground: pixels, and what a model says of itself.
+ALLOWED = {
+    "serve": set(),
+    "export": {"symae", "serve.metadata"},
+    "symae": {"serve.image"},
+    "symae/cli": {"symae", "export", "serve"},
+    "symae/demo": {"symae", "export", "serve"},
+}
+
+
+def imports(file: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+@pytest.mark.parametrize("wing", sorted(WINGS))
+def test_a_wing_imports_what_its_arrows_allow(wing):
+    wrong = []
+    for file in sorted((ROOT / wing).rglob("*.py")):
+        place = file.relative_to(ROOT).as_posix()
+        allowed = ALLOWED[next((room for room in ("symae/cli", "symae/demo") if place.startswith(room)), wing)]
+        for name in imports(file):
+            other = name.split(".")[0]
+            if other in WINGS - {wing} and not any(f"{name}.".startswith(f"{start}.") for start in allowed):
+                wrong.append(f"{place} imports {name}")
+    assert not wrong
+
+
+def test_serving_loads_neither_torch_nor_the_training_code():
+    code = (
+        "import sys, pkgutil, importlib, serve\n"
+        "for m in pkgutil.walk_packages(serve.__path__, 'serve.'):\n"
+        "    importlib.import_module(m.name)\n"
+        "bad = [m for m in sys.modules if m.split('.')[0] in ('torch', 'lightning', 'symae', 'export')]\n"
+        "assert not bad, bad\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_is_quick_because_it_loads_no_wing():
+    code = (
+        "import sys\nfrom click.testing import CliRunner\nfrom symae.cli import main\n"
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0\n"
+        "bad = [m for m in ('torch', 'onnxruntime', 'grpc', 'lightning') if m in sys.modules]\nassert not bad, bad\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_function_is_longer_than_sixty_lines():
+    long = []
+    for wing in sorted(WINGS):
+        for file in (ROOT / wing).rglob("*.py"):
+            if "pb" in file.parts:
+                continue
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    lines = (node.end_lineno or 0) - node.lineno + 1
+                    if lines > 60:
+                        long.append(f"{file.relative_to(ROOT)}:{node.name} has {lines} lines")
+    assert not long
