@@ -1,0 +1,196 @@
+import asyncio
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from serve.batcher import Batcher
+from serve.errors import DeadlineError, FaultError, OverloadError, UnavailableError
+from serve.waiting import BatchLimits
+
+POISON = 255
+
+
+class Double:
+    """Answers each image's first value times two; runs only when let; fails where an image is poison."""
+
+    def __init__(self):
+        self.batches = []
+        self.free = threading.Event()
+        self.entered = threading.Event()
+        self.free.set()
+
+    def run(self, inputs, outputs):
+        self.entered.set()
+        assert self.free.wait(10)
+        first = inputs[0][:, 0, 0, 0]
+        self.batches.append(first.tolist())
+        if POISON in first:
+            raise FaultError("poison")
+        return (first.astype(np.float32) * 2,)
+
+
+def images(*values, size=2):
+    return (np.stack([np.full((size, size, 3), value, np.uint8) for value in values]),)
+
+
+def soon(seconds=10.0):
+    return time.monotonic() + seconds
+
+
+def scenario(body, *, limit=8, queue=1 << 20):
+    """Run `body(batcher, session)` on a loop of its own."""
+
+    async def main():
+        session = Double()
+        batcher = Batcher(session, BatchLimits(limit, 1 << 20), queue)
+        try:
+            return await asyncio.wait_for(body(batcher, session), 20)
+        finally:
+            session.free.set()
+            await batcher.close()
+
+    return asyncio.run(main())
+
+
+async def held(batcher, session, *blocks, expires=None):
+    """Submit while the runtime is busy with an image of value 0; returns the tasks, the busy one first."""
+    session.free.clear()
+    session.entered.clear()
+    tasks = [asyncio.create_task(batcher.submit(images(0), ("y",), soon()))]
+    await asyncio.to_thread(session.entered.wait)
+    ends = expires or soon()
+    tasks.extend([asyncio.create_task(batcher.submit(block, ("y",), ends)) for block in blocks])
+    await asyncio.sleep(0.01)
+    return tasks
+
+
+def test_a_lone_request_does_not_wait():
+    async def body(batcher, session):
+        done = await batcher.submit(images(3, 4), ("y",), soon())
+        assert done.outputs[0].tolist() == [6, 8]
+        assert done.queue < 1 and done.run >= 0
+
+    scenario(body)
+
+
+def test_what_waited_runs_together_and_answers_go_to_their_callers():
+    async def body(batcher, session):
+        tasks = await held(batcher, session, images(1), images(2, 3), images(4))
+        session.free.set()
+        answers = [(await task).outputs[0].tolist() for task in tasks]
+        assert answers == [[0], [2], [4, 6], [8]]
+        assert session.batches == [[0], [1, 2, 3, 4]]
+
+    scenario(body)
+
+
+def test_a_block_above_the_limit_is_put_together_again():
+    async def body(batcher, session):
+        done = await batcher.submit(images(*range(20)), ("y",), soon())
+        assert done.outputs[0].tolist() == [2 * value for value in range(20)]
+        assert [len(batch) for batch in session.batches] == [8, 8, 4]
+
+    scenario(body)
+
+
+def test_only_the_poison_fails():
+    async def body(batcher, session):
+        tasks = await held(batcher, session, images(1), images(2, POISON), images(3))
+        session.free.set()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [results[i].outputs[0].tolist() for i in (0, 1, 3)] == [[0], [2], [6]]
+        assert isinstance(results[2], FaultError)
+
+    scenario(body)
+
+
+def test_a_cancelled_caller_leaves_the_queue_and_hurts_nobody():
+    async def body(batcher, session):
+        tasks = await held(batcher, session, images(1), images(2), images(3))
+        tasks[2].cancel()
+        await asyncio.sleep(0)
+        session.free.set()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(results[2], asyncio.CancelledError)
+        assert [results[i].outputs[0].tolist() for i in (0, 1, 3)] == [[0], [2], [6]]
+        assert session.batches == [[0], [1, 3]]
+
+    scenario(body)
+
+
+def test_cancelling_while_it_runs_hurts_nobody():
+    async def body(batcher, session):
+        tasks = await held(batcher, session, images(1))
+        tasks[0].cancel()
+        session.free.set()
+        assert (await tasks[1]).outputs[0].tolist() == [2]
+
+    scenario(body)
+
+
+def test_the_late_are_dropped_before_they_run():
+    async def body(batcher, session):
+        tasks = await held(batcher, session, images(1), expires=soon(0.02))
+        await asyncio.sleep(0.05)
+        session.free.set()
+        with pytest.raises(DeadlineError):
+            await tasks[1]
+        assert session.batches == [[0]]
+
+    scenario(body)
+
+
+def test_a_deadline_that_cannot_be_kept_is_refused_at_once():
+    async def body(batcher, session):
+        batcher.budget.seconds_per_pixel = 1.0
+        with pytest.raises(DeadlineError, match="shorter than the work"):
+            await batcher.submit(images(1), ("y",), soon(2))
+        assert session.batches == []
+
+    scenario(body)
+
+
+def test_a_full_queue_says_when_to_come_again():
+    async def body(batcher, session):
+        batcher.budget.seconds_per_pixel = 0.01
+        with batcher.budget.reserve(60) as mine:
+            with pytest.raises(OverloadError) as full, batcher.budget.reserve(41):
+                pass
+            assert full.value.retry_after == pytest.approx(0.6)
+            mine.resize(50)
+            with batcher.budget.reserve(50), pytest.raises(OverloadError):
+                mine.resize(51)
+        with batcher.budget.reserve(1000):  # alone it may be larger: it would never fit otherwise
+            pass
+        with batcher.budget.reserve(100):
+            pass
+
+    scenario(body, queue=100)
+
+
+def test_closing_fails_what_waits_and_answers_what_runs():
+    async def body(batcher, session):
+        tasks = await held(batcher, session, images(1))
+        closing = asyncio.create_task(batcher.close())
+        await asyncio.sleep(0.01)
+        session.free.set()
+        await closing
+        assert (await tasks[0]).outputs[0].tolist() == [0]
+        for late in (tasks[1], batcher.submit(images(1), ("y",), soon())):
+            with pytest.raises(UnavailableError):
+                await late
+
+    scenario(body)
+
+
+def test_many_callers_each_get_their_own():
+    async def body(batcher, session):
+        async def one(value):
+            return (await batcher.submit(images(value, size=1 + value % 3), ("y",), soon())).outputs[0].tolist()
+
+        answers = await asyncio.gather(*(one(value % 200) for value in range(500)))
+        assert answers == [[2 * (value % 200)] for value in range(500)]
+
+    scenario(body)

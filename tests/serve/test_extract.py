@@ -1,0 +1,175 @@
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from serve import extract as module
+from serve import table
+from serve.errors import JobError
+from serve.extract import ExtractOptions, extract
+from serve.items import Shard
+from serve.repository import find_models
+from serve.session import RuntimeOptions, open_session
+
+OPTIONS = ExtractOptions(batch=4, threads=1)
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch):
+    for each in (module, table):
+        monkeypatch.setattr(each, "PART_ROWS", 8)
+
+
+@pytest.fixture
+def session(repository):
+    return open_session(find_models(repository / "toy-encoder")[0], RuntimeOptions(("CPU",), 1))
+
+
+@pytest.fixture
+def folder(tmp_path, rng):
+    """30 images of three sizes: 20 files, 10 in a shard; one truncated, one empty."""
+    root = tmp_path / "images"
+    (root / "packed").mkdir(parents=True)
+    for index in range(30):
+        pixels = rng.integers(0, 256, (5 + index % 3, 6, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(root / ("packed" if index >= 20 else ".") / f"{index:02d}.png")
+    (root / "03.png").write_bytes((root / "03.png").read_bytes()[:60])
+    (root / "17.png").write_bytes(b"")
+    with tarfile.open(root / "shard.tar", "w") as shard:
+        shard.add(root / "packed", arcname=".")
+    for path in (root / "packed").iterdir():
+        path.unlink()
+    return root
+
+
+class Steps:
+    """Remembers what progress was told; stops the job after so many images."""
+
+    def __init__(self, stop=None):
+        self.seen, self.stop = 0, stop
+
+    def __call__(self, done, total):
+        self.done, self.total = done, total
+        return self.advance
+
+    def advance(self, more):
+        self.seen += more
+        if self.stop is not None and self.seen >= self.stop:
+            raise KeyboardInterrupt
+
+
+def test_equals_the_raw_runtime_and_reports_the_broken(session, folder, tmp_path):
+    out, steps = tmp_path / "out.parquet", Steps()
+    written = extract(session, [folder], out, OPTIONS, steps)
+    assert (written.rows, written.failed) == (30, 2)
+    assert (steps.done, steps.total, steps.seen) == (0, 30, 30)
+    assert [Path(path).name for path, _ in written.shown] == ["03.png", "17.png"]
+    raw = onnxruntime.InferenceSession(str(session.file.path), providers=["CPUExecutionProvider"])
+    rows = pq.read_table(out).to_pylist()
+    assert [row["path"] for row in rows] == [*sorted(row["path"] for row in rows)]
+    for row in rows[:20]:
+        if row["error"]:
+            assert row["embedding"] is None and row["width"] is None
+            continue
+        image = np.asarray(Image.open(row["path"]))
+        assert (row["height"], row["width"]) == image.shape[:2]
+        (expected,) = raw.run(["embedding"], {"image": image[None]})
+        np.testing.assert_allclose(row["embedding"], expected[0], rtol=1e-6)
+    assert all(len(row["embedding"]) == 3 for row in rows[20:])
+
+
+@pytest.mark.parametrize("stop", [1, 9, 20, 29])
+def test_resumed_equals_uninterrupted(session, folder, tmp_path, stop):
+    extract(session, [folder], tmp_path / "whole.parquet", OPTIONS, Steps())
+    with pytest.raises(KeyboardInterrupt):
+        extract(session, [folder], tmp_path / "out.parquet", OPTIONS, Steps(stop))
+    steps = Steps()
+    extract(session, [folder], tmp_path / "out.parquet", OPTIONS, steps)
+    assert steps.done == stop // 8 * 8
+    assert (tmp_path / "out.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+def test_shards_partition(session, folder, tmp_path):
+    paths = []
+    for index in (1, 2, 3):
+        out = tmp_path / f"{index}.parquet"
+        options = ExtractOptions(Shard(index, 3), batch=4, threads=1)
+        assert extract(session, [folder], out, options, Steps()).rows == 10
+        paths += pq.read_table(out).column("path").to_pylist()
+    assert len(set(paths)) == 30
+
+
+def test_another_list_or_model_is_refused(session, folder, tmp_path, toys):
+    out = tmp_path / "out.parquet"
+    with pytest.raises(KeyboardInterrupt):
+        extract(session, [folder], out, OPTIONS, Steps(1))
+    other = open_session(
+        find_models(toys.write_encoder(tmp_path / "other" / "1" / "model.onnx", crop=8))[0], RuntimeOptions(("CPU",), 1)
+    )
+    with pytest.raises(JobError, match="differs in model, weights"):
+        extract(other, [folder], out, OPTIONS, Steps())
+    (folder / "05.png").unlink()
+    with pytest.raises(JobError, match="differs in files, count"):
+        extract(session, [folder], out, OPTIONS, Steps())
+
+
+def test_nothing_to_do(session, repository, tmp_path):
+    with pytest.raises(JobError, match="no image in"):
+        extract(session, [tmp_path], tmp_path / "out.parquet", OPTIONS, Steps())
+    classifier = open_session(find_models(repository / "toy-classifier")[0], RuntimeOptions(("CPU",), 1))
+    with pytest.raises(JobError, match="features need an encoder"):
+        extract(classifier, [tmp_path], tmp_path / "out.parquet", OPTIONS, Steps())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_fails_on_one_image_fails_that_row_alone(session, folder, tmp_path, monkeypatch):
+    run = type(session).run
+
+    def poisoned(self, inputs, outputs):
+        if any(image.shape[0] == 7 and image[0, 0, 0] == poison for image in inputs[0]):
+            raise module.FaultError("cannot")
+        return run(self, inputs, outputs)
+
+    poison = int(np.asarray(Image.open(folder / "05.png"))[0, 0, 0])
+    monkeypatch.setattr(type(session), "run", poisoned)
+    written = extract(session, [folder], tmp_path / "out.parquet", OPTIONS, Steps())
+    assert ("05.png", "cannot") in [(Path(path).name, error) for path, error in written.shown]
+    assert written.failed <= 4
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from serve import extract, table
+extract.PART_ROWS = table.PART_ROWS = 8
+from serve.session import RuntimeOptions, open_only
+session = open_only("encoder", Path(sys.argv[1]), RuntimeOptions(("CPU",), 1))
+def progress(done, total):
+    print(done, flush=True)
+    return lambda more: time.sleep(0.01 * more)
+extract.extract(session, [Path(sys.argv[2])], Path(sys.argv[3]), extract.ExtractOptions(batch=4, threads=1), progress)
+"""
+
+
+def test_kill_at_any_moment_loses_and_doubles_nothing(session, repository, folder, tmp_path):
+    extract(session, [folder], tmp_path / "whole.parquet", OPTIONS, Steps())
+    out, done = tmp_path / "out.parquet", []
+    command = [sys.executable, "-c", KILLED, str(repository), str(folder), str(out)]
+    for parts in (0, 1, 3, None):  # kill as soon as so many are there, at last not at all
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as job:
+            done.append(int(job.stdout.readline()))
+            while parts is not None and len(list(out.with_name("out.parquet.parts").glob("*.parquet"))) < parts:
+                time.sleep(0.005)
+            if parts is not None:
+                job.send_signal(signal.SIGKILL)
+            job.wait(30)
+    assert done[:2] == [0, 0] and done[2] >= 8 and done[3] >= 24
+    assert out.read_bytes() == (tmp_path / "whole.parquet").read_bytes()

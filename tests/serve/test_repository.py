@@ -1,0 +1,36 @@
+import pytest
+
+from serve.errors import RepositoryError
+from serve.repository import find_models
+
+
+def touch(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return path
+
+
+def test_newest_version_of_every_model(tmp_path):
+    touch(tmp_path / "b" / "9" / "model.onnx")
+    touch(tmp_path / "b" / "10" / "model.onnx")
+    touch(tmp_path / "b" / "config.pbtxt")
+    (tmp_path / "b" / "11").mkdir()  # half-written: no file yet
+    touch(tmp_path / "a" / "1" / "model.onnx")
+    touch(tmp_path / "notes" / "readme.txt")
+    assert [(m.name, m.version) for m in find_models(tmp_path)] == [("a", "1"), ("b", "10")]
+
+
+def test_one_model_by_folder_or_file(tmp_path):
+    path = touch(tmp_path / "a" / "2" / "model.onnx")
+    for given in (tmp_path / "a", path):
+        (model,) = find_models(given)
+        assert (model.name, model.version, model.path.resolve()) == ("a", "2", path.resolve())
+    (single,) = find_models(touch(tmp_path / "mine.onnx"))
+    assert (single.name, single.version) == ("mine", "1")
+
+
+def test_missing_and_empty(tmp_path):
+    with pytest.raises(RepositoryError, match="no such model repository"):
+        find_models(tmp_path / "none")
+    with pytest.raises(RepositoryError, match=r"no model in .*: expected"):
+        find_models(tmp_path)

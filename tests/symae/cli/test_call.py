@@ -1,0 +1,167 @@
+"""The three commands against models in this process; what a server answers is tested in tests/serve."""
+
+import csv
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from serve.metadata import KEY, ModelMetadata
+from symae.cli import main
+
+CLASSES, COLOURS = ("red", "green", "blue"), ((255, 0, 0), (0, 255, 0), (0, 0, 255))
+U8, F32 = TensorProto.UINT8, TensorProto.FLOAT
+
+
+def write(path, kind, nodes, inputs, outputs, constants=(), **card):
+    infos = [[helper.make_tensor_value_info(name, *rest) for name, *rest in side] for side in (inputs, outputs)]
+    values = [numpy_helper.from_array(value, name) for name, value in constants]
+    graph = helper.make_graph(nodes, kind, *infos, values)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    metadata = ModelMetadata(kind, 3, crop=8, resize=None, stride=1, receptive_field=1, **card)
+    helper.set_model_props(model, {KEY: metadata.to_json()})
+    path.parent.mkdir(parents=True)
+    onnx.save(model, path)
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """Auto-encoder: inverted, 7 where missing. Classifier and segmenter: the largest colour."""
+    image = ("image", U8, ("N", "H", "W", 3))
+    models = tmp_path / "models"
+    write(
+        models / "toy-autoencoder" / "1" / "model.onnx",
+        "autoencoder",
+        [
+            helper.make_node("Sub", ["white", "image"], ["inverted"]),
+            helper.make_node("Cast", ["mask"], ["flat"], to=TensorProto.BOOL),
+            helper.make_node("Unsqueeze", ["flat", "last"], ["missing"]),
+            helper.make_node("Where", ["missing", "seven", "inverted"], ["reconstruction"]),
+        ],
+        [image, ("mask", U8, ("N", "H", "W"))],
+        [("reconstruction", U8, ("N", "H", "W", 3))],
+        [("white", np.uint8(255)), ("seven", np.uint8(7)), ("last", np.array([3], np.int64))],
+    )
+    planes = [
+        helper.make_node("Cast", ["image"], ["x"], to=F32),
+        helper.make_node("Transpose", ["x"], ["planes"], perm=[0, 3, 1, 2]),
+    ]
+    write(
+        models / "toy-classifier" / "1" / "model.onnx",
+        "classifier",
+        [
+            *planes,
+            helper.make_node("ReduceMean", ["planes"], ["mean"], axes=[2, 3], keepdims=0),
+            helper.make_node("Softmax", ["mean"], ["probabilities"], axis=1),
+        ],
+        [image],
+        [("probabilities", F32, ("N", 3))],
+        classes=CLASSES,
+    )
+    write(
+        models / "toy-segmenter" / "1" / "model.onnx",
+        "segmenter",
+        [
+            *planes,
+            helper.make_node("Softmax", ["planes"], ["probabilities"], axis=1),
+            helper.make_node("ArgMax", ["planes"], ["best"], axis=1, keepdims=0),
+            helper.make_node("Cast", ["best"], ["labels"], to=U8),
+        ],
+        [image],
+        [("labels", U8, ("N", "H", "W")), ("probabilities", F32, ("N", 3, "H", "W"))],
+        classes=CLASSES,
+        colours=COLOURS,
+    )
+    return models
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "images"
+    (folder / "sub").mkdir(parents=True)
+    for index, name in enumerate(("red.png", "green.png", "sub/red.png")):
+        array = np.zeros((6, 7, 3), np.uint8)
+        array[..., index % 2] = 200
+        Image.fromarray(array).save(folder / name)
+    return folder
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_reconstruct(repository, images, tmp_path):
+    out, mask = tmp_path / "out", tmp_path / "mask.png"
+    holes = np.zeros((6, 7), np.uint8)
+    holes[2:4] = 255
+    Image.fromarray(holes).save(mask)
+    result = run("reconstruct", images, "--out", out, "--models", repository, "--mask", mask, "--keep-known")
+    assert result.exit_code == 0, result.output
+    assert f"3 images written to {out}" in result.stdout
+    for name in ("red.png", "green.png", "sub/red.png"):
+        before, after = (np.asarray(Image.open(root / name)) for root in (images, out))
+        np.testing.assert_array_equal(after, np.where(holes[..., None] != 0, 7, before))
+
+
+def test_classify(repository, images, tmp_path):
+    result = run("classify", images, "--out", tmp_path / "out", "--models", repository, "--top", 2)
+    assert result.exit_code == 0, result.output
+    with (tmp_path / "out" / "classes.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["path"].removeprefix(f"{images}/"), row["best"]) for row in rows] == [
+        ("green.png", "green"), ("red.png", "red"), ("sub/red.png", "red"),
+    ]  # fmt: skip
+    assert float(rows[0]["green"]) == pytest.approx(1)
+    assert "green 1.000" in result.stdout.splitlines()[0]
+
+
+def test_segment(repository, images, tmp_path):
+    result = run("segment", images / "green.png", "--out", tmp_path / "out", "--models", repository)
+    assert result.exit_code == 0, result.output
+    assert (np.asarray(Image.open(tmp_path / "out" / "green.labels.png")) == 1).all()
+    overlay = np.asarray(Image.open(tmp_path / "out" / "green.overlay.png"))
+    assert tuple(overlay[0, 0]) == (0, 227, 0)
+
+
+def test_unreadable_files_are_named_and_the_others_go_on(repository, images, tmp_path):
+    (images / "broken.png").write_bytes(b"nothing")
+    missing = tmp_path / "missing.png"
+    result = run("reconstruct", images, missing, "--out", tmp_path / "out", "--models", repository)
+    assert result.exit_code == 1
+    assert f"{images / 'broken.png'}: not an image" in result.stderr
+    assert f"{missing}: No such file or directory" in result.stderr
+    assert result.stderr.endswith("symae: 2 of 5 images failed\n")
+    assert (tmp_path / "out" / "sub" / "red.png").exists()
+
+
+def test_results_never_overwrite_each_other_or_the_image(repository, images, tmp_path):
+    result = run("segment", images / "red.png", images / "sub" / "red.png", "--out", tmp_path, "--models", repository)
+    assert result.exit_code == 2
+    assert "would have one name" in result.stderr
+    before = (images / "red.png").read_bytes()
+    result = run("reconstruct", images / "red.png", "--out", images, "--models", repository)
+    assert result.exit_code == 1
+    assert "is the image itself" in result.stderr
+    assert (images / "red.png").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "give either --address"),
+        (["--address", "localhost:1"], 1, "nobody answers at localhost:1"),
+        (["--models", "REPOSITORY", "--model", "none"], 2, "no model 'none': there is toy-classifier of kind"),
+        (["--models", "REPOSITORY", "--model", "toy-segmenter"], 2, "'toy-segmenter' is of kind segmenter"),
+        (["--models", "/nowhere"], 2, "no such model repository: /nowhere"),
+    ],
+)
+def test_what_is_wrong_is_one_line(repository, images, tmp_path, arguments, code, message):
+    arguments = [str(repository) if argument == "REPOSITORY" else argument for argument in arguments]
+    result = run("classify", images, "--out", tmp_path / "out", *arguments)
+    assert result.exit_code == code, result.output
+    assert result.stderr.startswith("symae: ") and result.stderr.count("\n") == 1
+    assert message in result.stderr
+    assert not (tmp_path / "out").exists()

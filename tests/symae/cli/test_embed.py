@@ -1,0 +1,86 @@
+import json
+
+import numpy as np
+import onnx
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+from onnx import TensorProto, helper
+from PIL import Image
+
+from serve.metadata import KEY, ModelMetadata
+from symae.cli import main
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """An encoder whose feature map is the image and whose embedding is its mean."""
+    card = ModelMetadata("encoder", 3, crop=8, resize=None, stride=1, receptive_field=1, embedding_size=3)
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, ("N", "H", "W", 3))
+    outputs = [
+        helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ("N", 3)),
+        helper.make_tensor_value_info("feature_map", TensorProto.FLOAT, ("N", 3, "H", "W")),
+    ]
+    nodes = [
+        helper.make_node("Cast", ["image"], ["x"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["x"], ["feature_map"], perm=[0, 3, 1, 2]),
+        helper.make_node("ReduceMean", ["feature_map"], ["embedding"], axes=[2, 3], keepdims=0),
+    ]
+    graph = helper.make_graph(nodes, "encoder", [image], outputs)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {KEY: card.to_json()})
+    path = tmp_path / "models" / "toy-encoder" / "1" / "model.onnx"
+    path.parent.mkdir(parents=True)
+    onnx.save(model, path)
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for value in range(5):
+        Image.fromarray(np.full((6, 7, 3), value, np.uint8)).save(folder / f"{value}.png")
+    return folder
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["embed", "--threads", "1", *map(str, arguments)])
+
+
+@pytest.mark.parametrize("model", ["", "toy-encoder", "toy-encoder/1/model.onnx"])
+def test_a_table_of_features(repository, images, tmp_path, model):
+    out = tmp_path / "features.parquet"
+    result = run(repository / model, images, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert f"{out}: 5 rows, 0 of them with an error" in result.output
+    table = pq.read_table(out)
+    assert table.column("embedding").to_pylist() == [[float(value)] * 3 for value in range(5)]
+    assert json.loads(table.schema.metadata[b"symae"])["model"] == "toy-encoder"
+
+
+def test_broken_images_are_named_and_the_rest_is_written(repository, images, tmp_path):
+    (images / "2.png").write_bytes(b"broken")
+    result = run(repository, images, "--out", tmp_path / "features.parquet")
+    assert result.exit_code == 0
+    assert f"{images / '2.png'}: not an image" in result.stderr
+    assert "5 rows, 1 of them with an error" in result.stdout
+
+
+def test_a_finished_table_is_not_overwritten_unasked(repository, images, tmp_path):
+    out = tmp_path / "features.parquet"
+    assert run(repository, images, "--out", out).exit_code == 0
+    result = run(repository, images, "--out", out)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "exists already" in result.stderr
+    assert run(repository, images, "--out", out, "--overwrite").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--shard", "9/2"], "a shard is i/n"), (["--provider", "Abacus"], "no provider 'Abacus")],
+)
+def test_what_is_wrong_is_one_line(repository, images, tmp_path, arguments, message):
+    result = run(repository, images, "--out", tmp_path / "features.parquet", *arguments)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert message in result.stderr
