@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 
 from symae.errors import RecipeError
-from symae.recipes import folders, table2_cifar10_4k
+from symae.recipes import folders, photos, scenes, table2_cifar10_4k
 from symae.recipes.overrides import from_dict, override, to_dict
 from symae.recipes.spec import Recipe, Reported
 
@@ -13,7 +13,7 @@ __all__ = ["RECIPES", "Recipe", "Reported", "find", "from_dict", "override", "to
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
-    for rows in (folders.ROWS, table2_cifar10_4k.PRETRAINING, table2_cifar10_4k.ROWS)
+    for rows in (folders.ROWS, photos.ROWS, scenes.ROWS, table2_cifar10_4k.PRETRAINING, table2_cifar10_4k.ROWS)
     for recipe in rows
 }
 

@@ -1,0 +1,41 @@
+"""Handwritten digits on photographs: which are there, and where; fine-tuned from `photos`, or from scratch."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from symae.recipes.photos import NETWORK
+from symae.recipes.spec import Recipe
+
+__all__ = ["ROWS"]
+
+CLASSIFY = Recipe(
+    name="scenes-classify",
+    stage="classify",
+    summary="which digits are in a scene, several at a time",
+    network=NETWORK,
+    data="scenes",
+    multi_label=True,
+    epochs=10,
+    milestones=(7, 9),
+    batch_size=16,
+    learning_rate=1e-3,
+    crop=64,
+    flip=False,  # a mirrored two is no two
+    corruption_probability=0.0,
+    initialise="encoder",
+    pretrained_by="photos",
+    test_crops="whole",
+    validate_every=5,
+)
+
+SEGMENT = dataclasses.replace(
+    CLASSIFY,
+    name="scenes-segment",
+    stage="segment",
+    summary="which pixels of a scene belong to which digit",
+    multi_label=False,
+    initialise="encoder+decoder",
+)
+
+ROWS = (CLASSIFY, SEGMENT)
