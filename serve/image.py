@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 __all__ = ["EXTENSIONS", "MAX_PIXELS", "ImageError", "centre_crop", "decode", "read", "resize_shorter_side"]
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
+# Pillow knows more, some of which run other programs (EPS) or are no pictures (PDF).
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 MAX_PIXELS = 100_000_000  # 100 megapixels, 300 MB as RGB
 
 Pixels = NDArray[np.uint8]
@@ -61,7 +63,7 @@ def decode(data: bytes, *, channels: int, max_pixels: int = MAX_PIXELS) -> Pixel
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of broken EXIF and of sizes; the size is checked here
-            with Image.open(io.BytesIO(data)) as image:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 if image.width * image.height > max_pixels:
                     raise ImageError(
                         f"the image has {image.width} x {image.height} pixels, more than the limit of {max_pixels}"
@@ -72,7 +74,7 @@ def decode(data: bytes, *, channels: int, max_pixels: int = MAX_PIXELS) -> Pixel
                 )
     except ImageError:
         raise
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise ImageError("not an image, or of an unknown format") from error
     # Pillow's plugins raise whatever a broken file leads them into: OSError, SyntaxError, struct.error, ...
     except Exception as error:

@@ -42,7 +42,11 @@ class Plan:
 
     def smoke(self) -> Plan:
         """Shrink to seconds."""
-        return Plan(self.pretrain.smoke(), self.classify.smoke(), self.segment.smoke(), scenes=12)
+        pretrain = dataclasses.replace(self.pretrain.smoke(), epochs=1, batch_size=64)
+        classify, segment = (
+            dataclasses.replace(recipe.smoke(), labels=32, epochs=1) for recipe in (self.classify, self.segment)
+        )
+        return Plan(pretrain, classify, segment, scenes=12)
 
 
 PLAN = Plan(find("photos"), find("scenes-classify"), find("scenes-segment"))

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from serve import codec
-from serve.codec import Fit, Limits
+from serve.blocks import MIN_COST, Fit, Limits
 from serve.errors import RequestError, UnsupportedError
 from serve.pb.symae.v1 import symae_pb2 as pb
 
@@ -131,7 +131,7 @@ def test_arrays_that_are_no_images(array):
 
 
 def test_costs():
-    assert codec.wire_cost([SMALL, pb.Image(encoded=bytes(5000))]) == codec.MIN_COST + 5000
-    assert read([raw(bytes(1200), 20, 20)])[0].cost == codec.MIN_COST
+    assert codec.wire_cost([SMALL, pb.Image(encoded=bytes(5000))]) == MIN_COST + 5000
+    assert read([raw(bytes(1200), 20, 20)])[0].cost == MIN_COST
     assert not codec.needs_thread([SMALL])
     assert codec.needs_thread([SMALL], [pb.Mask(encoded=b"x")])

@@ -166,7 +166,8 @@ def test_kill_at_any_moment_loses_and_doubles_nothing(session, repository, folde
     for parts in (0, 1, 3, None):  # kill as soon as so many are there, at last not at all
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as job:
             done.append(int(job.stdout.readline()))
-            while parts is not None and len(list(out.with_name("out.parquet.parts").glob("*.parquet"))) < parts:
+            there = out.with_name("out.parquet.parts")
+            while job.poll() is None and parts is not None and len(list(there.glob("*.parquet"))) < parts:
                 time.sleep(0.005)
             if parts is not None:
                 job.send_signal(signal.SIGKILL)

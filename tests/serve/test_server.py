@@ -39,6 +39,15 @@ class Slow:
         return self._session.run(inputs, outputs)
 
 
+class Faulty(Slow):
+    """A session that cannot run images of 9 rows."""
+
+    def run(self, inputs, outputs):
+        if inputs[0].shape[1] == 9:
+            raise errors.FaultError("out of memory at 0x7f")
+        return super().run(inputs, outputs)
+
+
 @pytest.fixture
 def slow(repository):
     """Serve a slow encoder; a function from seconds and configuration to the context of a server."""
@@ -105,6 +114,25 @@ def test_the_default_deadline_holds_for_those_who_gave_none(slow):
         assert any(isinstance(result, errors.DeadlineError) for result in results)
 
 
+def test_a_fault_of_the_runtime_is_one_sentence_here_and_the_cause_in_the_log(repository, caplog):
+    config = ServeConfig(address="localhost:0", threads=1)
+    (session,) = load_sessions(repository / "toy-encoder", config)
+    with running([Faulty(session, 0)], config) as address, Client(address, timeout=20) as client:
+        for images in ([IMAGE[:9]], [IMAGE, IMAGE[:9], IMAGE[:8]]):
+            with pytest.raises(errors.FaultError, match=r"its log has the cause \(request (\w+)\)") as error:
+                client.embed(images)
+            request_id = str(error.value).split()[-1].rstrip(")")
+            assert any(request_id in record.getMessage() and record.exc_info for record in caplog.records)
+        assert "0x7f" not in str(error.value) and "0x7f" in caplog.text
+        assert attempt(client) is True
+
+
+def test_a_request_of_many_sizes_fails_with_the_reason_of_its_first_failure(slow):
+    server = slow(0.2, default_deadline=0.1, batch_images=1)
+    with server as address, Client(address) as client, pytest.raises(errors.DeadlineError):
+        client.embed([IMAGE, IMAGE[:9], IMAGE[:8]])
+
+
 def test_draining_answers_every_accepted_request(slow):
     with Client("localhost:1"):  # a channel that never connects must not matter
         pass
@@ -113,7 +141,7 @@ def test_draining_answers_every_accepted_request(slow):
             client = Client(address, timeout=20)
             assert attempt(client) is True
             running_calls = [pool.submit(attempt, client) for _ in range(40)]
-            time.sleep(0.3)  # all are accepted; at 4 in 0.1 s most still wait
+            time.sleep(0.5)  # all are accepted; at 4 in 0.1 s most still wait
         results = [call.result() for call in running_calls]
     assert results == [True] * 40
     client.close()

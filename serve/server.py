@@ -1,0 +1,202 @@
+"""The server: build, start, drain.
+
+    serving -> SIGTERM: health says NOT_SERVING -> drain_delay -> new calls are refused as
+            unavailable, accepted ones are answered -> at most `grace` seconds later: stop
+
+Liveness is health's service "", readiness its services "symae.v1.SymaeService" and one a model. The port
+opens after every model has run once, so whoever connects is served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gc
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import SERVICE_NAME as HEALTH
+from grpc_health.v1.health import aio as health
+from grpc_reflection.v1alpha import reflection
+
+from serve.config import ServeConfig
+from serve.cpu import usable_cpus
+from serve.errors import AddressError
+from serve.models import Models
+from serve.repository import find_models
+from serve.rpc import SERVICE, Rpc
+from serve.service import SymaeService
+from serve.session import RuntimeOptions, Session, open_session
+
+__all__ = ["Server", "load_sessions", "running", "serve_until_stopped"]
+
+LAST_BYTES = 5.0  # seconds for answers to leave, and for those who watch the health to hang up
+log = logging.getLogger(__name__)
+
+
+def load_sessions(repository: Path, config: ServeConfig) -> list[Session]:
+    """Load and warm every model of a repository.
+
+    Raises:
+        RepositoryError: no repository, no model, or one that cannot be loaded.
+        ConfigError: a provider is named that is not there.
+    """
+    options = RuntimeOptions(config.providers, config.threads, config.tf32)
+    sessions = [open_session(file, options) for file in find_models(repository)]
+    for session in sessions:
+        session.warm_up(config.warm_sizes, (1, config.batch_images))
+    return sessions
+
+
+class Server:
+    """A gRPC server of loaded models; made, started and stopped on one event loop.
+
+    Attributes:
+        address: HOST:PORT as bound, after `start`.
+    """
+
+    def __init__(self, sessions: Sequence[Session], config: ServeConfig) -> None:
+        self.address = config.address
+        self._config = config
+        self._threads = ThreadPoolExecutor(config.threads or usable_cpus(), thread_name_prefix="decode")
+        self._models = Models(sessions, config)
+        service = SymaeService(self._models, config, self._threads)
+        self._rpc = Rpc(service, default_deadline=config.default_deadline, window=config.stream_window)
+        self._health = health.HealthServicer()
+        self._server = grpc.aio.server(options=_options(config))
+        self._server.add_generic_rpc_handlers((self._rpc.handler(),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection((SERVICE, HEALTH, reflection.SERVICE_NAME), self._server)
+
+    async def start(self) -> int:
+        """Listen.
+
+        Returns:
+            The port; of interest where the configuration says 0.
+
+        Raises:
+            AddressError: the address is malformed, in use, or not this machine's.
+        """
+        _check_free(self._config.address)
+        try:
+            port = self._server.add_insecure_port(self._config.address)
+        except RuntimeError as error:
+            raise AddressError(f"cannot listen on {self._config.address}: choose another address") from error
+        self.address = f"{self._config.address.rpartition(':')[0]}:{port}"
+        await self._server.start()
+        for service in (SERVICE, *(model.name for model in self._models)):
+            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        return port
+
+    async def drain(self) -> None:
+        """Answer what was accepted, refuse the rest, and stop. The server cannot be started again."""
+        await self._health.enter_graceful_shutdown()
+        await asyncio.sleep(self._config.drain_delay)
+        await self._rpc.drain(self._config.grace)
+        await self._server.stop(LAST_BYTES)
+        await self._models.close()
+        self._threads.shutdown(cancel_futures=True)
+        log.info("stopped")
+
+
+def serve_until_stopped(sessions: Sequence[Session], config: ServeConfig, ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; a second signal does not hurry it.
+
+    Args:
+        sessions: loaded and warm.
+        config: limits and address.
+        ready: called once with HOST:PORT.
+    """
+    gc.collect()
+    gc.freeze()  # what is loaded stays; the collector need not walk it again
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        server = Server(sessions, config)
+        await server.start()
+        ready(server.address)
+        await stop.wait()
+        await server.drain()
+
+    asyncio.run(main())
+
+
+@contextmanager
+def running(sessions: Sequence[Session], config: ServeConfig) -> Iterator[str]:
+    """Serve from a thread of this process; yields HOST:PORT and drains at the end."""
+    started: list[str] = []
+    failed: list[BaseException] = []
+    ready = threading.Event()
+    handles: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        server = Server(sessions, config)
+        await server.start()
+        handles.append((asyncio.get_running_loop(), stop))
+        started.append(server.address)
+        ready.set()
+        await stop.wait()
+        await server.drain()
+
+    def run() -> None:
+        try:
+            asyncio.run(main())
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=run, name="server")
+    thread.start()
+    ready.wait()
+    if failed:
+        raise failed[0]
+    try:
+        yield started[0]
+    finally:
+        loop, stop = handles[0]
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+def _check_free(address: str) -> None:
+    """Try the address with a plain socket: gRPC would say why only in a log of its own, and vaguely."""
+    host, _, port = address.rpartition(":")
+    failures: list[OSError] = []
+    try:
+        found = socket.getaddrinfo(host.strip("[]") or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, place in found:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(place)
+                except OSError as error:
+                    failures.append(error)
+    except OSError as error:
+        raise AddressError(f"cannot listen on {address!r}: {error.strerror}; expected HOST:PORT") from error
+    taken = [error for error in failures if error.errno == errno.EADDRINUSE]
+    if taken or len(failures) == len(found):  # one family of localhost may be missing, as IPv6 in containers
+        reason = (taken or failures)[0].strerror
+        raise AddressError(f"cannot listen on {address}: {reason}; choose another --address")
+
+
+def _options(config: ServeConfig) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", config.max_message_bytes),
+        ("grpc.max_send_message_length", config.max_message_bytes),
+        ("grpc.so_reuseport", 0),  # with it a second server on a taken port would start, and get half the callers
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ]

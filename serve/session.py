@@ -1,0 +1,138 @@
+"""One model in ONNX Runtime: arrays in, arrays out. How the runtime is set up is `serve.providers`' business."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serve.errors import FaultError, RepositoryError
+from serve.metadata import KEY, Kind, MetadataError, ModelMetadata
+from serve.providers import RuntimeOptions, open_runtime
+from serve.repository import ModelFile, find_models
+
+__all__ = ["INPUTS", "OUTPUTS", "RuntimeOptions", "Session", "open_only", "open_session"]
+
+INPUTS = dict.fromkeys(("encoder", "classifier", "segmenter"), ("image",)) | {"autoencoder": ("image", "mask")}
+OUTPUTS = {
+    "autoencoder": ("reconstruction",),
+    "encoder": ("embedding", "feature_map"),
+    "classifier": ("probabilities",),
+    "segmenter": ("labels", "probabilities"),
+}
+Array = NDArray[Any]
+log = logging.getLogger(__name__)
+
+
+class Session:
+    """A loaded model. `run` may be called from any thread, one call at a time runs.
+
+    Attributes:
+        file: what was loaded.
+        metadata: what the model says about itself.
+        provider: the execution provider that runs it.
+    """
+
+    def __init__(self, runtime: Any, file: ModelFile, metadata: ModelMetadata) -> None:
+        self.file = file
+        self.metadata = metadata
+        self.provider: str = runtime.get_providers()[0]
+        self._runtime = runtime
+        self._inputs = INPUTS[metadata.kind]
+        self._one_at_a_time = threading.Lock()
+
+    def run(self, inputs: Sequence[Array], outputs: Sequence[str]) -> tuple[Array, ...]:
+        """Run the model once.
+
+        Args:
+            inputs: image (N, H, W, C) uint8, and for an auto-encoder mask (N, H, W) uint8.
+            outputs: names of the arrays to compute, out of `OUTPUTS` of the model's kind.
+
+        Returns:
+            One array for each name, its first axis N.
+
+        Raises:
+            FaultError: the runtime failed, or gave back another number of images.
+        """
+        feed = dict(zip(self._inputs, inputs, strict=True))
+        try:
+            with self._one_at_a_time:
+                results = self._runtime.run(list(outputs), feed)
+        except Exception as error:  # the runtime's exceptions share no base class
+            raise FaultError(f"model {self.file.name!r} failed on {inputs[0].shape}: {error}") from error
+        count = len(inputs[0])
+        if any(len(result) != count for result in results):
+            raise FaultError(f"model {self.file.name!r} gave {[len(r) for r in results]} results for {count} images")
+        return tuple(results)
+
+    def warm_up(self, sides: Sequence[int], batches: Sequence[int] = (1,)) -> None:
+        """Run on black square images, so that no caller pays for the first run of a shape.
+
+        Args:
+            sides: in pixels; empty: the size that the model was trained on.
+            batches: numbers of images.
+        """
+        for side in sides or (self.metadata.crop,):
+            for count in batches:
+                image = np.zeros((count, side, side, self.metadata.channels), np.uint8)
+                mask = np.zeros((count, side, side), np.uint8)
+                self.run((image, mask)[: len(self._inputs)], OUTPUTS[self.metadata.kind])
+
+
+def open_session(file: ModelFile, options: RuntimeOptions) -> Session:
+    """Load a model on the best provider that works.
+
+    Raises:
+        RepositoryError: the file is damaged, or no model that `symae export` wrote.
+        ConfigError: a provider is named that this ONNX Runtime does not have.
+    """
+    started = time.perf_counter()
+    runtime = open_runtime(file, options)
+    try:
+        metadata = ModelMetadata.from_json(runtime.get_modelmeta().custom_metadata_map[KEY])
+    except KeyError:
+        raise RepositoryError(f"{file.path} is no symae model: it has no metadata; write it by symae export") from None
+    except MetadataError as error:
+        raise RepositoryError(f"{file.path}: {error}") from error
+    _check_names(file, metadata, runtime)
+    session = Session(runtime, file, metadata)
+    log.info(
+        "loaded %s version %s (%s) on %s in %.2f s",
+        file.name, file.version, metadata.kind, session.provider, time.perf_counter() - started,
+    )  # fmt: skip
+    return session
+
+
+def open_only(kind: Kind, path: Path, options: RuntimeOptions) -> Session:
+    """Load the one model of a kind.
+
+    Args:
+        kind: what is needed.
+        path: a repository, the folder of one model, or one .onnx file.
+        options: what the session is made with.
+
+    Raises:
+        RepositoryError: nothing is there, or not exactly one of that kind.
+        ConfigError: a provider is named that is not there.
+    """
+    sessions = [open_session(file, options) for file in find_models(path)]
+    found = [session for session in sessions if session.metadata.kind == kind]
+    if len(found) != 1:
+        have = ", ".join(f"{session.file.name} ({session.metadata.kind})" for session in found or sessions)
+        raise RepositoryError(f"expected exactly one {kind} in {path}, it has {have}: give the folder of one model")
+    return found[0]
+
+
+def _check_names(file: ModelFile, metadata: ModelMetadata, runtime: Any) -> None:
+    got = (tuple(i.name for i in runtime.get_inputs()), tuple(o.name for o in runtime.get_outputs()))
+    expected = (INPUTS[metadata.kind], OUTPUTS[metadata.kind])
+    if tuple(map(set, got)) != tuple(map(set, cast(Any, expected))):
+        raise RepositoryError(
+            f"{file.path}: a model of kind {metadata.kind} maps {expected[0]} to {expected[1]}, got {got}"
+        )
