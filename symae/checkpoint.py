@@ -13,6 +13,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from symae.errors import Interrupted
+from symae.files import written_whole
 from symae.module import TrainingModule
 from symae.run import Run
 
@@ -68,10 +69,8 @@ class Checkpoint(Callback):
     def _save(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, TrainingModule)
         pl_module.check_losses()
-        partial = self._path.with_name(self._path.name + ".partial")
-        trainer.save_checkpoint(partial)
-        if trainer.is_global_zero:
-            partial.replace(self._path)
+        with written_whole(self._path) as file:
+            trainer.save_checkpoint(file)
         self._saved_at = time.monotonic()
         if self._signal:
             raise Interrupted(

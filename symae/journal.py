@@ -12,6 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from symae.data import TrainingLoader
+from symae.files import written_whole
 from symae.run import Run
 from symae.validation import Validation
 
@@ -92,12 +93,10 @@ class Journal(Callback):
 def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write the whole table, with the columns of all its rows; it appears whole or not at all."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", newline="") as file:
+    with written_whole(path) as partial, partial.open("w", newline="") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    partial.replace(path)
 
 
 def _append_row(path: Path, row: dict[str, Any]) -> None:

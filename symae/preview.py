@@ -13,6 +13,7 @@ from symae.corruption import corrupt
 from symae.data import Batch, Dataset, evaluation_batches
 from symae.data.dataset import VOID, spread
 from symae.evaluate import visible
+from symae.files import written_whole
 from symae.randomness import generator
 from symae.recipes import Recipe
 from symae.weights import Model
@@ -35,9 +36,8 @@ def write(model: Model, recipe: Recipe, dataset: Dataset, path: Path, *, device:
         clean = batch.images.float() / 255
         picture = _draw(model, recipe, dataset, clean, batch.targets)
     model.train(training)
-    partial = path.with_name(path.name + ".partial")
-    picture.save(partial, "PNG")
-    partial.replace(path)
+    with written_whole(path) as file:
+        picture.save(file, "PNG")
 
 
 def _first(dataset: Dataset, recipe: Recipe, device: torch.device) -> Batch:

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 
 from symae.errors import RecipeError, RunError
+from symae.files import written_whole
 from symae.recipes import Recipe, from_dict, to_dict
 from symae.weights import WEIGHTS
 
@@ -82,9 +83,8 @@ class Run:
             },
             indent=2,
         )
-        partial = self.path / f"{RECIPE}.partial"
-        partial.write_text(text + "\n")
-        partial.replace(self.path / RECIPE)
+        with written_whole(self.path / RECIPE) as file:
+            file.write_text(text + "\n")
 
 
 def create(path: Path, recipe: Recipe, *, seed: int, data: str, fingerprint: str) -> Run:

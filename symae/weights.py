@@ -15,10 +15,11 @@ from typing import Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import nn
 
 from symae.errors import RecipeError, RunError
+from symae.files import written_whole
 from symae.networks import Classifier, NetworkSpec, Segmenter, SymmetricAutoencoder
 
 __all__ = ["WEIGHTS", "Model", "ModelCard", "Stage", "build", "load", "load_card", "load_tensors", "save"]
@@ -93,9 +94,9 @@ def build(card: ModelCard) -> Model:
 def save(model: nn.Module, card: ModelCard, path: Path) -> None:
     """Write weights and card; the file appears whole or not at all."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata={KEY: card.to_json()})
-    partial.replace(path)
+    data = serialise(tensors, metadata={KEY: card.to_json()})
+    with written_whole(path) as file:
+        file.write_bytes(data)  # Python's own writing, whose errors are OSErrors
 
 
 def load(path: Path | str) -> tuple[Model, ModelCard]:

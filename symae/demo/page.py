@@ -20,6 +20,7 @@ from PIL import Image
 from symae.data.dataset import VOID
 from symae.demo.calls import Answers
 from symae.demo.features import Neighbours
+from symae.files import written_whole
 
 __all__ = ["Comparison", "Page", "write_page"]
 
@@ -69,9 +70,8 @@ def write_page(page: Page, path: Path) -> Path:
     environment.filters.update(photo=_photo, picture=_picture)
     template = environment.from_string((files("symae.demo") / "page.html").read_text())
     html = template.render(page=page, losses=_loss_curves(page.losses), overlay=_overlay, paint=_paint)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(html)
-    partial.replace(path)
+    with written_whole(path) as file:
+        file.write_text(html)
     return path
 
 
