@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError
 from serve.metadata import Kind
 from symae.errors import InputError, RunError
 
-__all__ = ["CONFIG", "MAX_BATCH", "MODEL", "add_version", "check_name", "config_text"]
+__all__ = ["CONFIG", "MAX_BATCH", "MODEL", "add_version", "check_interface", "check_name", "config_text"]
 
 CONFIG, MODEL = "config.pbtxt", "model.onnx"
 MAX_BATCH = 64
@@ -64,11 +64,7 @@ def add_version(repository: Path, name: str, kind: Kind, model: onnx.ModelProto)
         RunError: NAME-KIND is there with other inputs or outputs, to which its users are bound.
     """
     folder = repository / f"{check_name(name)}-{kind}"
-    if repository.exists() and not repository.is_dir():
-        raise InputError(f"{repository} is a file: expected the folder of a model repository, or a new one")
-    versions = _versions(folder)
-    if versions:
-        _check_same_interface(folder / str(versions[-1]) / MODEL, model)
+    check_interface(repository, name, kind, model)
     partial = repository / f".{folder.name}.{uuid.uuid4().hex}.partial"
     try:
         new = partial / "new"  # no number yet, which would make it a version to who reads hidden folders
@@ -78,6 +74,16 @@ def add_version(repository: Path, name: str, kind: Kind, model: onnx.ModelProto)
         return _publish(new, folder) / MODEL
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_interface(repository: Path, name: str, kind: Kind, model: onnx.ModelProto) -> None:
+    """Check that a model may become a version of NAME-KIND; see `add_version` for the errors."""
+    if repository.exists() and not repository.is_dir():
+        raise InputError(f"{repository} is a file: expected the folder of a model repository, or a new one")
+    folder = repository / f"{check_name(name)}-{kind}"
+    versions = _versions(folder)
+    if versions:
+        _check_same_interface(folder / str(versions[-1]) / MODEL, model)
 
 
 def _publish(new: Path, folder: Path) -> Path:

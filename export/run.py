@@ -12,7 +12,7 @@ import onnx
 from export.fold import fold, fold_encoder
 from export.graph import AutoencoderGraph, ClassifierGraph, EncoderGraph, Graph, SegmenterGraph
 from export.onnx import to_onnx
-from export.repository import add_version, check_name
+from export.repository import add_version, check_interface, check_name
 from export.verify import Difference, verify
 from serve.metadata import Kind, ModelMetadata
 from symae.errors import InputError
@@ -60,7 +60,10 @@ def export_run(run: Path, repository: Path, *, name: str | None = None, layer: i
     """
     name = check_name(run.resolve().name.removesuffix(".safetensors") if name is None else name)
     model, card = load(run)
-    verified = [(kind, graph, verify(model, graph)) for kind, graph in export_model(model, card, layer)]
+    graphs = list(export_model(model, card, layer))
+    for kind, graph in graphs:
+        check_interface(repository, name, kind, graph)
+    verified = [(kind, graph, verify(model, graph)) for kind, graph in graphs]
     return [
         Exported(kind, add_version(repository, name, kind, graph), graph.ByteSize(), worst)
         for kind, graph, worst in verified

@@ -38,7 +38,7 @@ def assess(path: Path, *, data: str | None, part: Part, seed: int, device: str) 
     dataset = open_part(run.recipe, data or run.data, part, run.seed)
     if dataset.classes != card.classes and card.classes:
         raise DataError(
-            f"the classes of {data} are {_some(dataset.classes)}, those of {path} {_some(card.classes)}: "
+            f"the classes of {dataset.name} are {_some(dataset.classes)}, those of {path} {_some(card.classes)}: "
             "they must be the same, in the same order"
         )
     return evaluate(model.to(target.torch), run.recipe, dataset, device=target.torch, seed=seed)

@@ -56,14 +56,22 @@ class Checkpoint(Callback):
         """Save after each epoch."""
         self._save(trainer, pl_module)
 
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:  # noqa: ARG002
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Give the signals back."""
+        self._release()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
+        """Give the signals back."""
+        self._release()
+
+    def _release(self) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
+        self._handlers.clear()
 
     def _note(self, number: int, _: FrameType | None) -> None:
         if self._signal and number == signal.SIGINT:
-            raise KeyboardInterrupt
+            raise Interrupted("stopped at once; --resume goes on from the last checkpoint")
         self._signal = signal.Signals(number).name
 
     def _save(self, trainer: Trainer, pl_module: LightningModule) -> None:

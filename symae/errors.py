@@ -3,9 +3,11 @@
 SymaeError              base; its message is one line: what is wrong, what was expected, what to do
 |- InputError           the caller's turn (exit code 2): a path, an option, a file is not as it must be
 |  |- DataError         images or labels
+|  |  `- MissingPartError  the data has no such part (train, validation, test), and none is held out
 |  |- RecipeError       recipe names, `--set` keys and values
 |  `- RunError          run directories: exists, missing, of another network, of another stage
 `- FailureError         at run time (exit code 1)
+   |- Interrupted       a signal came (exit code 130)
    |- DivergenceError   the loss is no longer a number
    `- VerificationError an exported graph does not compute what PyTorch computes
 """
@@ -18,6 +20,7 @@ __all__ = [
     "FailureError",
     "InputError",
     "Interrupted",
+    "MissingPartError",
     "RecipeError",
     "RunError",
     "SymaeError",
@@ -39,6 +42,10 @@ class InputError(SymaeError):
 
 class DataError(InputError):
     """Images or labels are missing, unreadable, or do not fit together."""
+
+
+class MissingPartError(DataError):
+    """The data has no such part, and none is held out."""
 
 
 class RecipeError(InputError):

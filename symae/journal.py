@@ -11,7 +11,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from symae.data import TrainingLoader
+from symae.data import Batch, TrainingLoader
 from symae.files import written_whole
 from symae.run import Run
 from symae.validation import Validation
@@ -29,7 +29,7 @@ class Journal(Callback):
         self._say = say
         self._loss: Tensor | float = 0.0
         self._steps = 0
-        self._began = time.perf_counter()
+        self._began = self._ended = time.perf_counter()
         self._waited = 0.0
         self._seen = 0
 
@@ -54,25 +54,26 @@ class Journal(Callback):
         trainer: Trainer,  # noqa: ARG002
         pl_module: LightningModule,  # noqa: ARG002
         outputs: dict[str, Tensor],
-        batch: Any,  # noqa: ARG002
+        batch: Batch,
         batch_idx: int,  # noqa: ARG002
     ) -> None:
         """Add the loss up, on its device."""
         self._loss = self._loss + outputs["loss"].detach().double()
         self._steps += 1
-        self._seen += 1
+        self._seen += len(batch.images)
+        self._ended = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Write the row."""
         if not trainer.is_global_zero:
             return
-        seconds = time.perf_counter() - self._began
+        seconds = self._ended - self._began  # without the validation, which has run by now
         row = {
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
             "loss": float(self._loss) / max(self._steps, 1),
             "learning_rate": self._run.recipe.rate(trainer.current_epoch),
-            "images_per_second": self._seen * self._run.recipe.batch_size / max(seconds, 1e-9),
+            "images_per_second": self._seen / max(seconds, 1e-9),
             "data_wait": (self._loader.data_wait - self._waited) / max(seconds, 1e-9),
             "seconds": seconds,
             **self._validation.latest,
@@ -85,7 +86,7 @@ class Journal(Callback):
         self._begin()
 
     def _begin(self) -> None:
-        self._began = time.perf_counter()
+        self._began = self._ended = time.perf_counter()
         self._waited = self._loader.data_wait
         self._seen = 0
 

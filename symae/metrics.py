@@ -47,6 +47,7 @@ def _average_precision(scores: Tensor, labels: Tensor) -> Tensor:
     counted = labels != VOID
     if not (labels == 1).any():
         return torch.tensor(torch.nan)
-    precision, recall, _ = binary_precision_recall_curve(scores[counted], labels[counted].long())
+    curve = binary_precision_recall_curve(scores[counted], labels[counted].long())
+    precision, recall = curve[0][:-1], curve[1][:-1]  # without the added point of precision 1 at recall 0
     levels = torch.linspace(0, 1, 11) - 1e-6  # recalls are quotients: 0.3 may be a little less
     return 100 * torch.stack([precision[recall >= level].max() for level in levels]).mean().cpu()

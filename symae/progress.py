@@ -57,8 +57,15 @@ class Progress(Callback):
             left = (self._total(trainer) - step) / max(rate, 1e-9)
             self._console.print(f"{epoch}  step {step}/{self._total(trainer)}  {images}  {_clock(left)} left")
 
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:  # noqa: ARG002
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Take the bar away."""
+        self._stop()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
+        """Take the bar away before the message is written."""
+        self._stop()
+
+    def _stop(self) -> None:
         if self._bar is not None:
             self._bar.stop()
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from symae import run as runs
-from symae.data import DataOptions, Dataset, Part, open_dataset
-from symae.errors import DataError, RunError
+from symae.data import NAMES, DataOptions, Dataset, Part, open_dataset
+from symae.errors import DataError, MissingPartError, RunError
 from symae.recipes import Recipe, override
 from symae.run import Run
 from symae.stages import target_of
 from symae.start import adopt_network
 from symae.weights import load_card
 
-__all__ = ["Request", "open_part", "open_validation", "resolve"]
+__all__ = ["Plan", "Request", "open_part", "open_validation", "resolve"]
 
 
 @dataclass(frozen=True)
@@ -25,37 +25,59 @@ class Request:
 
     Attributes:
         recipe: as found by name.
-        data: folder, shards, or the name of a set.
+        data: folder, shards, or the name of a set; None: that of the run that goes on, or the recipe's own.
         out: the run directory.
         settings: "key=value", applied on top of the recipe.
         init: run directory or weights to start from; None: fresh weights.
         resume: continue the run in `out`, or start it if there is none.
-        seed: of everything that is drawn.
+        seed: of everything that is drawn; None: that of the run that goes on, or 0.
         device: "auto", "cpu", "cuda" or "cuda:N".
         workers: processes that decode images that do not fit in memory.
     """
 
     recipe: Recipe
-    data: str
+    data: str | None
     out: Path
     settings: Sequence[str] = ()
     init: Path | None = None
     resume: bool = False
-    seed: int = 0
+    seed: int | None = None
     device: str = "auto"
     workers: int = 2
 
 
-def resolve(request: Request) -> tuple[Recipe, Run | None]:
-    """Work out the recipe with all settings, and the run that goes on, if one does.
+@dataclass(frozen=True)
+class Plan:
+    """What a request comes to.
+
+    Attributes:
+        recipe: with all settings applied.
+        data, seed, init: as given, or as the run that goes on was started with.
+        known: the run that goes on; None: a new one.
+    """
+
+    recipe: Recipe
+    data: str
+    seed: int
+    init: Path | None
+    known: Run | None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether training starts at its beginning: a new run, or one that was stopped before its first checkpoint."""
+        return self.known is None or not self.known.checkpoint.exists()
+
+
+def resolve(request: Request) -> Plan:
+    """Work out what is to be trained, and on what.
 
     Raises:
-        RunError: the run to be continued is another one, or weights that the recipe needs are missing.
+        RunError: the run to be continued is another one, or weights are missing or of no use.
         RecipeError: a setting is unknown or out of range.
+        DataError: no data was given to a recipe that has none of its own.
     """
-    if request.resume and request.out.exists():
-        known = runs.open_run(request.out)
-        return _continue(known, request), known
+    if request.resume and runs.is_run(request.out):
+        return _continue(runs.open_run(request.out), request)
     recipe = override(_with_network(request), request.settings)
     if request.init is None and recipe.initialise != "nothing":
         if recipe.reported is not None:
@@ -64,7 +86,11 @@ def resolve(request: Request) -> tuple[Recipe, Run | None]:
                 f"`symae train {recipe.pretrained_by}`"
             )
         recipe = dataclasses.replace(recipe, initialise="nothing", hold_epochs=0)
-    return recipe, None
+    if request.init is not None and recipe.stage != "pretrain" and recipe.initialise == "nothing":
+        raise RunError(
+            f"{recipe.name} takes nothing from --init {request.init}: leave it out, or --set initialise=encoder"
+        )
+    return Plan(recipe, request.data or _own_data(recipe), request.seed or 0, request.init, None)
 
 
 def open_part(recipe: Recipe, data: str, part: Part, seed: int) -> Dataset:
@@ -87,7 +113,7 @@ def open_validation(recipe: Recipe, data: str, seed: int) -> Dataset | None:
     """Open the held-out images; None where the recipe holds none out and the data has none of its own."""
     try:
         return open_part(recipe, data, "validation", seed)
-    except DataError as error:
+    except MissingPartError as error:
         if recipe.keep == "best":
             raise DataError(f"{error}; keeping the best weights needs held-out images: --set validation=0.1") from error
         return None
@@ -99,11 +125,19 @@ def _with_network(request: Request) -> Recipe:
     return adopt_network(request.recipe, load_card(request.init), request.init)
 
 
-def _continue(known: Run, request: Request) -> Recipe:
-    """The recipe of a run that goes on: only its number of epochs may change."""
+def _own_data(recipe: Recipe) -> str:
+    if recipe.data not in NAMES:
+        raise DataError(f"{recipe.name} has no data of its own: give {recipe.data} with --data")
+    return recipe.data
+
+
+def _continue(known: Run, request: Request) -> Plan:
+    """The plan of a run that goes on: only its number of epochs may change."""
     if known.recipe.name != request.recipe.name:
         raise RunError(f"{known.path} is a run of {known.recipe.name}, not of {request.recipe.name}")
+    if request.seed not in (None, known.seed):
+        raise RunError(f"{known.path} was started with --seed {known.seed}, it cannot go on with {request.seed}")
     recipe = override(known.recipe, request.settings)
     if dataclasses.replace(recipe, epochs=known.recipe.epochs) != known.recipe:
         raise RunError(f"{known.path} can go on with another --set epochs=N alone; other settings need a new --out")
-    return recipe
+    return Plan(recipe, request.data or known.data, known.seed, known.init, known)

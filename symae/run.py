@@ -25,7 +25,7 @@ from symae.files import written_whole
 from symae.recipes import Recipe, from_dict, to_dict
 from symae.weights import WEIGHTS
 
-__all__ = ["Run", "commit", "create", "open_run"]
+__all__ = ["Run", "commit", "create", "is_run", "open_run"]
 
 RECIPE = "recipe.json"
 VERSIONS = ("symae", "torch", "torchvision", "lightning", "numpy")
@@ -41,6 +41,7 @@ class Run:
         seed: of weights, order, crops and corruption.
         data: what was given as `--data`.
         fingerprint: of the training images; a changed folder is noticed on resume.
+        init: the run or weights that it started from; None: fresh weights.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class Run:
     seed: int
     data: str
     fingerprint: str
+    init: Path | None = None
 
     @property
     def checkpoint(self) -> Path:
@@ -69,41 +71,45 @@ class Run:
         """The picture of the last validation."""
         return self.path / "preview.png"
 
-    def write(self) -> None:
-        """Write recipe.json; it appears whole or not at all."""
-        text = json.dumps(
-            {
-                "recipe": to_dict(self.recipe),
-                "seed": self.seed,
-                "data": self.data,
-                "fingerprint": self.fingerprint,
-                "commit": commit(),
-                "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
-                "threads": torch.get_num_threads(),
-            },
-            indent=2,
-        )
-        with written_whole(self.path / RECIPE) as file:
-            file.write_text(text + "\n")
+    def update(self) -> None:
+        """Write another number of epochs into recipe.json; where the run comes from stays as it is."""
+        values = json.loads((self.path / RECIPE).read_text())
+        _write(self.path, {**values, "recipe": to_dict(self.recipe)})
 
 
-def create(path: Path, recipe: Recipe, *, seed: int, data: str, fingerprint: str) -> Run:
-    """Create a run directory and write its recipe.json.
+def create(run: Run) -> None:
+    """Make a run's directory and write its recipe.json.
 
     Raises:
         RunError: the directory exists and holds something, or cannot be made.
     """
+    path = run.path
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise RunError(
             f"{path} exists already: choose another --out, continue it with --resume, or delete it to start again"
         )
-    run = Run(path, recipe, seed, data, fingerprint)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
         raise RunError(f"{path} cannot be made a run directory: {error.strerror}") from error
-    run.write()
-    return run
+    _write(
+        path,
+        {
+            "recipe": to_dict(run.recipe),
+            "seed": run.seed,
+            "data": run.data,
+            "fingerprint": run.fingerprint,
+            "init": None if run.init is None else str(run.init),
+            "commit": commit(),
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
+            "threads": torch.get_num_threads(),
+        },
+    )
+
+
+def is_run(path: Path) -> bool:
+    """Whether a directory has been made a run directory."""
+    return (path / RECIPE).is_file()
 
 
 def open_run(path: Path) -> Run:
@@ -113,26 +119,33 @@ def open_run(path: Path) -> Run:
         RunError: there is none, or it is damaged or of another version.
     """
     file = path / RECIPE
-    if not file.is_file():
+    if not is_run(path):
         raise RunError(f"{path} is no run directory: it has no {RECIPE}; `symae train` makes one with --out")
     try:
         values: Mapping[str, Any] = json.loads(file.read_text())
         recipe = from_dict(values["recipe"])
-        return Run(path, recipe, values["seed"], values["data"], values["fingerprint"])
+        init = None if values["init"] is None else Path(values["init"])
+        return Run(path, recipe, values["seed"], values["data"], values["fingerprint"], init)
     except (ValueError, KeyError, TypeError, RecipeError) as error:
         raise RunError(f"{file} is damaged or of another version of symae: {error}") from error
 
 
 def commit() -> str:
-    """The checked-out commit of the source, with "+" if it was changed; empty outside a checkout."""
-    source = Path(__file__).parent
+    """The checked-out commit of symae's source, with "+" if it was changed; empty for an installed copy."""
+    source = Path(__file__)
 
     def git(*command: str) -> str:
-        done = subprocess.run(["git", *command], cwd=source, capture_output=True, text=True, check=False)
+        done = subprocess.run(["git", *command], cwd=source.parent, capture_output=True, text=True, check=False)
         return done.stdout.strip() if done.returncode == 0 else ""
 
     try:
-        head = git("rev-parse", "--short=12", "HEAD")
-        return head + ("+" if head and git("status", "--porcelain", "--untracked-files=no") else "")
+        if not git("ls-files", source.name):  # a copy installed inside somebody else's repository
+            return ""
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
     except OSError:  # git is not installed
         return ""
+
+
+def _write(path: Path, values: Mapping[str, Any]) -> None:
+    with written_whole(path / RECIPE) as file:
+        file.write_text(json.dumps(values, indent=2) + "\n")

@@ -76,12 +76,12 @@ def adopt_network(recipe: Recipe, card: ModelCard, run: Path) -> Recipe:
     """Give a recipe the network of the run that it starts from, so that the weights fit; its head stays.
 
     Raises:
-        RunError: the recipe stands for a row of the paper, whose network is another one.
+        RunError: the recipe stands for a row of the paper, and the run is not the one that it starts from.
     """
-    if recipe.reported is not None and recipe.network.full != card.network.full:
+    if recipe.reported is not None and card.recipe != recipe.pretrained_by:
         raise RunError(
-            f"{run} holds {card.network.name}, {recipe.name} needs {recipe.network.name}: "
-            f"give a run of `symae train {recipe.pretrained_by}`"
+            f"{run} is a run of {card.recipe or 'no known recipe'}, {recipe.name} starts from one of "
+            f"`symae train {recipe.pretrained_by}`"
         )
     return dataclasses.replace(recipe, network=dataclasses.replace(card.network, head=recipe.network.head))
 

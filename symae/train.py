@@ -22,7 +22,7 @@ from symae.journal import Journal
 from symae.module import Epochs, TrainingModule
 from symae.progress import Progress
 from symae.recipes import Recipe
-from symae.request import Request, open_part, open_validation, resolve
+from symae.request import Plan, Request, open_part, open_validation, resolve
 from symae.run import Run
 from symae.start import draw_weights, measure_pixels, transfer
 from symae.validation import Validation
@@ -49,26 +49,26 @@ def train(request: Request, say: Say = print) -> Run:
         Interrupted: a signal came; the state was saved, and `resume` goes on from it.
     """
     device = parse_device(request.device)
-    recipe, known = resolve(request)
-    seed, data = (known.seed, known.data) if known else (request.seed, request.data)
-    training, validation = open_part(recipe, data, "train", seed), open_validation(recipe, data, seed)
-    _check_same_data(known, training)
-    card = _card(recipe, training, seed, data)
+    plan = resolve(request)
+    recipe, seed = plan.recipe, plan.seed
+    training, validation = open_part(recipe, plan.data, "train", seed), open_validation(recipe, plan.data, seed)
+    _check_same_data(plan, training)
+    card = _card(recipe, training, seed, plan.data)
     model = build(card)
-    if known is None:
-        say(_start(model, recipe, request.init, training, seed))
+    if plan.fresh:
+        say(_start(model, plan, training))
     loader = _loader(recipe, training, seed, device, request.workers)
-    run = _enter(request.out, recipe, known, seed, data, training)
+    run = _enter(request.out, plan, training)
     say(f"{recipe.name}: {len(training)} images, {len(loader)} steps an epoch, on {device.describe()}")
     _fit(run, model, loader, Validation(run, card, validation, training), device, say)
     _report_unreadable(loader, say)
     return run
 
 
-def _check_same_data(known: Run | None, training: Dataset) -> None:
-    if known is not None and known.fingerprint != training.fingerprint():
+def _check_same_data(plan: Plan, training: Dataset) -> None:
+    if plan.known is not None and plan.known.fingerprint != training.fingerprint():
         raise RunError(
-            f"the images of {known.data} have changed since {known.path} was started: "
+            f"the images of {plan.data} are not those that {plan.known.path} was started with: "
             "restore them, or start a new run with --init"
         )
 
@@ -89,10 +89,10 @@ def _card(recipe: Recipe, training: Dataset, seed: int, data: str) -> ModelCard:
     )
 
 
-def _start(model: Model, recipe: Recipe, init: Path | None, training: Dataset, seed: int) -> str:
-    draw_weights(model, seed)
-    if init is not None:
-        return f"from {init}: {transfer(model, init, recipe)}"
+def _start(model: Model, plan: Plan, training: Dataset) -> str:
+    draw_weights(model, plan.seed)
+    if plan.init is not None:
+        return f"from {plan.init}: {transfer(model, plan.init, plan.recipe)}"
     measure_pixels(model.encoder, training)
     return "all weights drawn anew"
 
@@ -110,11 +110,13 @@ def _loader(recipe: Recipe, training: Dataset, seed: int, device: Device, worker
     )
 
 
-def _enter(out: Path, recipe: Recipe, known: Run | None, seed: int, data: str, training: Dataset) -> Run:
-    if known is None:
-        return runs.create(out, recipe, seed=seed, data=data, fingerprint=training.fingerprint())
-    run = dataclasses.replace(known, recipe=recipe)
-    run.write()
+def _enter(out: Path, plan: Plan, training: Dataset) -> Run:
+    if plan.known is None:
+        run = Run(out, plan.recipe, plan.seed, plan.data, training.fingerprint(), plan.init)
+        runs.create(run)
+    else:
+        run = dataclasses.replace(plan.known, recipe=plan.recipe)
+        run.update()
     return run
 
 

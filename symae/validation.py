@@ -54,7 +54,8 @@ class Validation(Callback):
         values = evaluate(model, recipe, self._images, device=device)
         self.latest = {self._prefix + name: value for name, value in values.items()}
         value = values[main_metric(recipe)]
-        if trainer.is_global_zero and (recipe.keep == "last" or value > self._best):
-            self._best = max(value, self._best)
+        first = not self._run.weights.exists()
+        if trainer.is_global_zero and (recipe.keep == "last" or value > self._best or first):
+            self._best = max(self._best, value)  # a value that is no number leaves it as it is
             save(model, self._card.measured(self.latest), self._run.weights)
             preview.write(model, recipe, self._images, self._run.preview, device=device)

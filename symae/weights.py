@@ -111,7 +111,7 @@ def load(path: Path | str) -> tuple[Model, ModelCard]:
     try:
         model.load_state_dict(load_tensors(file))
     except RuntimeError as error:
-        raise RunError(f"{file} does not hold the network that its card names: {error}") from error
+        raise RunError(f"{file} does not hold the network that its card names: {str(error).splitlines()[0]}") from error
     return model.eval(), card
 
 

@@ -60,7 +60,8 @@ class _Commands(click.Group):
             _fail(f"{error.name} is not installed: install symae with the extra that has it, symae[all]", 2)
         except OSError as error:
             if error.errno == errno.ENOSPC:
-                _fail(f"no space left on the device{_where(error)}: free some and run the same command again", 1)
+                remedy = "free some and run the same command again (training: with --resume)"
+                _fail(f"no space left on the device{_where(error)}: {remedy}", 1)
             _fail(f"{error.strerror or error}{_where(error)}", 1)
         except Exception as error:
             code = getattr(error, "exit_code", None)  # both error trees, symae.errors and serve.errors, carry it

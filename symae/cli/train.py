@@ -35,9 +35,11 @@ def recipes() -> None:
 @click.option("--init", type=click.Path(path_type=Path), help="Run directory or weights to start from.")
 @click.option("--resume", is_flag=True, help="Continue the run in --out, or start it if there is none.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe; repeatable.")
-@click.option("--seed", default=0, help="Of weights, order, crops and corruption.")
+@click.option("--seed", type=int, help="Of weights, order, crops and corruption.  [default: 0]")
 @click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
-@click.option("--workers", default=2, help="Processes that decode images that do not fit in memory.")
+@click.option(
+    "--workers", default=2, type=click.IntRange(0), help="Processes that decode images that do not fit in memory."
+)
 def train(
     recipe: str,
     data: str | None,
@@ -45,7 +47,7 @@ def train(
     init: Path | None,
     resume: bool,
     settings: tuple[str, ...],
-    seed: int,
+    seed: int | None,
     device: str,
     workers: int,
 ) -> None:
@@ -65,7 +67,7 @@ def train(
     found = find(recipe)
     request = Request(
         found,
-        data=data or _default_data(found.data),
+        data=data,
         out=out or Path("runs") / recipe,
         settings=settings,
         init=init,
@@ -103,11 +105,3 @@ def evaluate(run: Path, data: str | None, part: str, seed: int, device: str, as_
         return
     for name, value in values.items():
         click.echo(f"{name:24} {value:8.3f}")
-
-
-def _default_data(data: str) -> str:
-    from symae.data import NAMES
-
-    if data not in NAMES:
-        raise click.UsageError(f"--data is missing: give {data}")
-    return data

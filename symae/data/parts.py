@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symae.data.dataset import DataOptions, Dataset, Part, Subset, Target
-from symae.errors import DataError
+from symae.errors import DataError, MissingPartError
 from symae.randomness import derive_seed
 
 __all__ = ["Parts", "balanced", "choose_part", "hold_out"]
@@ -32,13 +32,15 @@ def choose_part(parts: Parts, part: Part, options: DataOptions) -> Dataset:
     if part != "train" and part in parts:
         return parts[part]()
     if "train" not in parts:
-        raise DataError(f"the data has no {part} part, only {', '.join(parts)}: add a folder train/")
+        raise MissingPartError(f"the data has no {part} part, only {', '.join(parts)}: add a folder train/")
     whole = parts["train"]()
     if part == "train":
         kept = whole if "validation" in parts or not options.validation else _split(whole, options)[0]
         return kept if options.labels is None else _with_labels(kept, options.labels, options.seed)
     if not options.validation:
-        raise DataError(f"{whole.name} has no {part} part: add a folder {part}/, or hold out a fraction of train")
+        raise MissingPartError(
+            f"{whole.name} has no {part} part: add a folder {part}/, or hold out a fraction of train"
+        )
     return _split(whole, options)[1]
 
 

@@ -23,10 +23,11 @@ from symae.randomness import derive_seed
 
 __all__ = ["COLOURS", "DIGITS", "PARTS", "Scenes", "scene_parts"]
 
-SIDE = 64
-DIGIT_SIDE = (18, 40)
-MOST_DIGITS = 3
-LEAST_CONTRAST = 70.0  # between a digit's ink and the ground's mean luminance, in [0, 255]
+SIDE = 48
+DIGIT_SIDE = (20, 34)
+MOST_DIGITS = 2
+DIMMED = 0.5  # grounds are darkened by this factor, so that every ink stands out
+LEAST_CONTRAST = 90.0  # of a digit's ink above the ground's mean luminance, in [0, 255]
 TRIES = 20  # places tried for a digit before it may overlap another
 SEED = 20161119
 VERSION = 1
@@ -60,7 +61,7 @@ PARTS: Mapping[Part, Material] = {
 
 @dataclass(frozen=True)
 class Scenes:
-    """The scenes of one part: (64, 64, C) with one to three digits.
+    """The scenes of one part: (48, 48, C) with one or two digits.
 
     Attributes:
         part: "train", "validation" or "test".
@@ -129,9 +130,9 @@ def scene_parts(target: Target, options: DataOptions) -> Parts:
 
 
 def _scene(material: Material, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Compose one scene: (64, 64, 3) uint8 pixels and their (64, 64) uint8 label map."""
+    """Compose one scene: (48, 48, 3) uint8 pixels and their (48, 48) uint8 label map."""
     photo = load_photo(material.photos[rng.integers(len(material.photos))], 3)
-    canvas = draw_crop(photo, SIDE, rng).astype(np.float64)
+    canvas = DIMMED * draw_crop(photo, SIDE, rng).astype(np.float64)
     label_map = np.zeros((SIDE, SIDE), np.uint8)
     for _ in range(rng.integers(1, MOST_DIGITS + 1)):
         scans, values = _digits()
@@ -176,10 +177,10 @@ def _free_place(label_map: NDArray[np.uint8], side: int, rng: np.random.Generato
 
 
 def _draw_ink(ground: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw a colour that stands out from the ground: (3,) in [0, 255]."""
+    """Draw a colour that is clearly lighter than the ground: (3,) in [0, 255]."""
     to_luminance = np.array([0.299, 0.587, 0.114])
     there = float(ground.mean(axis=(0, 1)) @ to_luminance)
     while True:
         ink = rng.uniform(0, 255, 3)
-        if abs(float(ink @ to_luminance) - there) >= LEAST_CONTRAST:
+        if float(ink @ to_luminance) - there >= LEAST_CONTRAST:
             return ink

@@ -72,8 +72,8 @@ def run_demo(out: Path, plan: Plan = PLAN, say: Say = print) -> Path:
         segment = _both(plan.segment, out, pretrained, say)
     models = out / "models"
     with _timed("export to ONNX, verified", seconds, say):
-        for run, kind in ((pretrained, "autoencoder"), (classify.tuned, "classifier"), (segment.tuned, "segmenter")):
-            if not (models / f"{run.path.name}-{kind}").exists():
+        for run in (pretrained, classify.tuned, segment.tuned):
+            if not (models / f"{run.path.name}-encoder").exists():  # the last of a run's models to be written
                 for model in export_run(run.path, models):
                     say(f"{model.path}: {model.worst}")
     with _timed("serving and calling", seconds, say), served(models) as address:

@@ -40,6 +40,12 @@ class Layer:
     kernel: int = 3
     stride: int = 1
 
+    def __post_init__(self) -> None:
+        if self.channels < 1 or self.stride < 1:
+            raise RecipeError(f"channels and stride must be >= 1, got {self.channels} and {self.stride}")
+        if self.kernel < 1 or self.kernel % 2 == 0:
+            raise RecipeError(f"the side of a kernel must be odd, so that stride 1 keeps the size, got {self.kernel}")
+
 
 @dataclass(frozen=True)
 class NetworkSpec:
@@ -72,8 +78,8 @@ class NetworkSpec:
             raise RecipeError(f"network.channels must be 1 (gray) or 3 (RGB), got {self.channels}")
         if not self.width > 0:
             raise RecipeError(f"network.width must be > 0, got {self.width}")
-        if any(layer.kernel % 2 == 0 for layer in self.full):
-            raise RecipeError("kernels must have odd sides, so that stride 1 keeps the size")
+        if not self.full:
+            raise RecipeError("a network needs at least one convolution")
 
     @property
     def layers(self) -> tuple[Layer, ...]:

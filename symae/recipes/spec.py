@@ -105,6 +105,10 @@ class Recipe:
         for name in positive:
             if not getattr(self, name) > 0:
                 raise RecipeError(f"{name} must be > 0, got {getattr(self, name)}")
+        if not self.factor > 0 or self.hold_epochs < 0:
+            raise RecipeError(f"factor must be > 0 and hold_epochs >= 0, got {self.factor} and {self.hold_epochs}")
+        if isinstance(self.test_crops, int) and self.test_crops < 1:
+            raise RecipeError(f'test_crops must be "centre", "whole" or a number >= 1, got {self.test_crops}')
         for name in ("corruption_probability", "validation"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"{name} must be in [0, 1], got {getattr(self, name)}")

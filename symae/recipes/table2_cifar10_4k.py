@@ -3,7 +3,7 @@
     symae train table2-pretrain --data CIFAR10 --out runs/pretrain
     symae train table2-shortcut --data CIFAR10 --init runs/pretrain --out runs/shortcut --seed 0
 
-Full size costs 12 PFLOP to pre-train and 1 PFLOP to fine-tune; `--set network.width=0.25` a sixteenth.
+Full size costs 18 PFLOP to pre-train and 1 PFLOP to fine-tune; `--set network.width=0.25` a sixteenth.
 """
 
 from __future__ import annotations

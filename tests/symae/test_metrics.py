@@ -34,3 +34,9 @@ def test_a_class_that_is_never_present_has_no_precision():
     values = voc2007_average_precision(torch.rand(4, 2), torch.tensor([[1, 0]] * 4))
     assert values[0] == pytest.approx(100)
     assert torch.isnan(values[1])
+
+
+def test_a_ranking_that_begins_with_an_absent_one_starts_below_a_hundred():
+    # absent, absent, present: every recall is reached at rank 3 with precision 1/3
+    values = voc2007_average_precision(torch.tensor([[0.9], [0.8], [0.7]]), torch.tensor([[0], [0], [1]]))
+    assert values.item() == pytest.approx(100 / 3, abs=1e-3)

@@ -7,7 +7,7 @@ import pytest
 
 from symae.data import DataOptions, Target, open_dataset
 from symae.data.photos import TRAIN
-from symae.data.scenes import COLOURS, DIGITS, PARTS, Scenes
+from symae.data.scenes import COLOURS, DIGITS, MOST_DIGITS, PARTS, SIDE, Scenes
 from symae.errors import DataError
 
 
@@ -24,10 +24,10 @@ def test_every_target_describes_the_same_scene(part) -> None:
     plain, maps, lists = (Scenes(part, target) for target in (Target.NONE, Target.MAP, Target.MULTILABEL))
     for index in range(10):
         example, mapped, listed = plain[index], maps[index], lists[index]
-        assert example.target is None and example.image.shape == (64, 64, 3)
+        assert example.target is None and example.image.shape == (SIDE, SIDE, 3)
         assert np.array_equal(example.image, mapped.image) and np.array_equal(example.image, listed.image)
         present = set(np.unique(mapped.target)) - {0}
-        assert 1 <= len(present) <= 3 and max(present) <= 10
+        assert 1 <= len(present) <= MOST_DIGITS and max(present) <= 10
         assert {i + 1 for i in np.flatnonzero(listed.target)} == present
 
 
@@ -53,7 +53,7 @@ def test_classes_colours_and_sizes() -> None:
         assert len(dataset) == material.count
         assert dataset.classes == ("background", *DIGITS) and len(set(dataset.colours)) == 11
     lists = open_dataset("scenes", target=Target.MULTILABEL, part="train", options=DataOptions(channels=1))
-    assert lists.classes == DIGITS and lists.colours == () and lists[0].image.shape == (64, 64, 1)
+    assert lists.classes == DIGITS and lists.colours == () and lists[0].image.shape == (SIDE, SIDE, 1)
     assert COLOURS[0] == (0, 0, 0)
 
 

@@ -44,6 +44,11 @@ def test_a_union_changes_by_its_kind():
         ("stage=segment", "another recipe"),
         ("validation=2", r"validation must be in \[0, 1\]"),
         ("resize=10", "must be at least the crop"),
+        ("factor=-1", "factor must be > 0"),
+        ("test_crops=0", "test_crops must be"),
+        ("network.full=[]", "at least one convolution"),
+        ("network.full.0.stride=0", "stride must be >= 1"),
+        ("network.full.0.kernel=2", "must be odd"),
     ],
 )
 def test_bad_settings_say_what_is_wrong(setting, message):
