@@ -18,8 +18,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from symae.errors import RecipeError, RunError
 from symae.files import written_whole
 from symae.recipes import Recipe, from_dict, to_dict
@@ -77,8 +75,8 @@ class Run:
         _write(self.path, {**values, "recipe": to_dict(self.recipe)})
 
 
-def create(run: Run) -> None:
-    """Make a run's directory and write its recipe.json.
+def create(run: Run, device: str = "") -> None:
+    """Make a run's directory and write its recipe.json, with the device's name.
 
     Raises:
         RunError: the directory exists and holds something, or cannot be made.
@@ -102,7 +100,7 @@ def create(run: Run) -> None:
             "init": None if run.init is None else str(run.init),
             "commit": commit(),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
-            "threads": torch.get_num_threads(),
+            "device": device,
         },
     )
 

@@ -58,7 +58,7 @@ def train(request: Request, say: Say = print) -> Run:
     if plan.fresh:
         say(_start(model, plan, training))
     loader = _loader(recipe, training, seed, device, request.workers)
-    run = _enter(request.out, plan, training)
+    run = _enter(request.out, plan, training, device)
     say(f"{recipe.name}: {len(training)} images, {len(loader)} steps an epoch, on {device.describe()}")
     _fit(run, model, loader, Validation(run, card, validation, training), device, say)
     _report_unreadable(loader, say)
@@ -110,10 +110,10 @@ def _loader(recipe: Recipe, training: Dataset, seed: int, device: Device, worker
     )
 
 
-def _enter(out: Path, plan: Plan, training: Dataset) -> Run:
+def _enter(out: Path, plan: Plan, training: Dataset, device: Device) -> Run:
     if plan.known is None:
         run = Run(out, plan.recipe, plan.seed, plan.data, training.fingerprint(), plan.init)
-        runs.create(run)
+        runs.create(run, device.describe())
     else:
         run = dataclasses.replace(plan.known, recipe=plan.recipe)
         run.update()

@@ -18,7 +18,7 @@ __all__ = ["embed"]
 @click.option("--keep-size", is_flag=True, help="Take images at their own sizes, not the model's.")
 @click.option("--overwrite", is_flag=True, help="Drop what is there, finished or not, and start anew.")
 @click.option("--provider", "providers", multiple=True, help="CUDA, TensorRT, OpenVINO or CPU, in order of preference.")
-@click.option("--threads", default=0, help="Threads of the decoder and the CPU runtime.  [default: all]")
+@click.option("--threads", default=0, type=click.IntRange(0), help="Threads of decoder and CPU runtime; 0: all.")
 def embed(
     model: Path,
     images: tuple[Path, ...],
@@ -34,7 +34,7 @@ def embed(
 
     MODEL is a model repository with one encoder, the folder of a model, or a model.onnx. After an
     interruption of any kind, the same command continues; a finished table is never overwritten unasked.
-    A broken image is a row with its error.
+    A broken image is a row with its error. Shards may be given as 'shards/{000..015}.tar', too.
 
     \b
     Example:

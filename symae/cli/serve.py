@@ -14,7 +14,7 @@ __all__ = ["serve"]
 @click.option("--address", help="HOST:PORT to listen on; port 0 takes a free one.  [default: 127.0.0.1:50051]")
 @click.option("--config", "file", type=click.Path(path_type=Path), help="TOML file of limits and choices.")
 @click.option("--provider", "providers", multiple=True, help="CUDA, TensorRT, OpenVINO or CPU, in order of preference.")
-@click.option("--threads", type=int, help="Threads of the CPU runtime.  [default: as many as there are]")
+@click.option("--threads", type=click.IntRange(0), help="Threads of the CPU runtime.  [default: as many as there are]")
 @click.option("--verbose", is_flag=True, help="Log what is loaded and answered.")
 def serve(
     models: Path, address: str | None, file: Path | None, providers: tuple[str, ...], threads: int | None, verbose: bool

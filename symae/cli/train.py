@@ -87,7 +87,12 @@ def train(
 @click.option("--seed", default=0, help="Of the damage and of random crops.")
 @click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def evaluate(run: Path, data: str | None, part: str, seed: int, device: str, as_json: bool) -> None:
+@click.option(
+    "--record", type=click.Path(path_type=Path), help="Append the result, with its origin, to this .jsonl file."
+)
+def evaluate(
+    run: Path, data: str | None, part: str, seed: int, device: str, as_json: bool, record: Path | None
+) -> None:
     """Measure a RUN on held-out images: PSNR and SSIM, accuracy, mean average precision or mean IoU.
 
     \b
@@ -96,10 +101,12 @@ def evaluate(run: Path, data: str | None, part: str, seed: int, device: str, as_
     import json
     from typing import cast
 
-    from symae.assess import assess
+    from symae.assess import append_result, assess
     from symae.data import Part
 
     values = assess(run, data=data, part=cast(Part, part), seed=seed, device=device)
+    if record is not None:
+        append_result(record, run, part, values)
     if as_json:
         click.echo(json.dumps(values))
         return

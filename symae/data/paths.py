@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from serve.image import EXTENSIONS
+from serve.paths import is_image, walk
 from symae.errors import DataError
 
-__all__ = ["PathList", "images_below", "is_image", "scan_images", "subfolders"]
+__all__ = ["PathList", "images_below", "scan_images", "subfolders"]
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,6 @@ class PathList:
         return np.fromiter((_size(self[i]) for i in range(len(self))), np.int64, len(self))
 
 
-def is_image(name: str) -> bool:
-    """Tell by its extension whether a file is an image; hidden files are not."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS  # noqa: PTH122
-
-
 def subfolders(folder: Path) -> list[str]:
     """List the names of the folders directly below one, sorted, without hidden ones."""
     with os.scandir(folder) as entries:
@@ -74,12 +69,8 @@ def subfolders(folder: Path) -> list[str]:
 
 
 def scan_images(folder: Path) -> PathList:
-    """Find all images below a folder, at any depth, sorted folder by folder.
-
-    Hidden files and folders are left out. Symbolic links are followed; a link to a folder that is being
-    scanned already would never end and is left out.
-    """
-    return PathList.of(folder, _walk(str(folder), "", ()))
+    """Find all images below a folder, at any depth, sorted folder by folder; see `serve.paths.walk`."""
+    return PathList.of(folder, walk(str(folder), is_image))
 
 
 def images_below(folder: Path) -> PathList:
@@ -93,20 +84,6 @@ def images_below(folder: Path) -> PathList:
         kind = "is empty" if not any(folder.iterdir()) else "contains no images"
         raise DataError(f"{folder} {kind}: expected JPEG, PNG, WebP or similar files in it or below it")
     return paths
-
-
-def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
-    status = os.stat(folder)  # noqa: PTH116
-    identity = (status.st_dev, status.st_ino)
-    if identity in above:
-        return
-    with os.scandir(folder) as entries:
-        found = sorted((e.name, e.is_dir()) for e in entries if not e.name.startswith("."))
-    for name, is_folder in found:
-        if is_folder:
-            yield from _walk(f"{folder}/{name}", f"{prefix}{name}/", (*above, identity))
-        elif is_image(name):
-            yield prefix + name
 
 
 def _size(path: str) -> int:

@@ -6,12 +6,11 @@ index as text), `0001.seg.png` (the label map). Other members are left alone.
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from serve.image import EXTENSIONS
+from serve.paths import Member, PathError, tar_members
 from symae.data.dataset import Target
 from symae.errors import DataError
 
@@ -34,7 +33,7 @@ class Sample(NamedTuple):
     label: int
 
 
-Fields = dict[str, tuple[str, Place]]  # extension -> name and place
+Fields = dict[str, Member]  # by extension
 
 
 def index_tar(path: Path, target: Target) -> Iterator[Sample]:
@@ -45,30 +44,23 @@ def index_tar(path: Path, target: Target) -> Iterator[Sample]:
     """
     with path.open("rb") as stream:
         for fields in _grouped(path).values():
-            image = next((extension for extension in fields if _is_image(extension)), None)
+            image = next((member for member in fields.values() if member.is_image), None)
             if image is not None:
-                name, place = fields[image]
-                yield Sample(name, place, *_target(stream, path, name, fields, target))
+                yield Sample(image.name, _place(image), *_target(stream, path, image.name, fields, target))
 
 
 def _grouped(path: Path) -> dict[str, Fields]:
     samples: dict[str, Fields] = {}
     try:
-        with tarfile.open(path, "r:") as tar:
-            for member in tar:
-                tar.members.clear()  # type: ignore[attr-defined]  # or tarfile would keep every header that it has read
-                folder, slash, base = member.name.rpartition("/")
-                stem, _, extension = base.partition(".")
-                if member.isreg() and stem:
-                    place = Place(member.offset_data, member.size)
-                    samples.setdefault(folder + slash + stem, {})[extension.lower()] = (member.name, place)
-    except (tarfile.TarError, OSError) as error:
-        raise DataError(f"{path} is no readable, uncompressed tar file ({error}): unpack or rewrite it") from error
+        for member in tar_members(path):
+            samples.setdefault(member.sample, {})[member.extension] = member
+    except PathError as error:
+        raise DataError(str(error)) from error
     return samples
 
 
-def _is_image(extension: str) -> bool:
-    return "." + extension.rpartition(".")[2] in EXTENSIONS and not extension.startswith("seg.")
+def _place(member: Member) -> Place:
+    return Place(member.offset, member.size)
 
 
 def _target(stream: BinaryIO, path: Path, name: str, fields: Fields, target: Target) -> tuple[Place, int]:
@@ -82,7 +74,7 @@ def _target(stream: BinaryIO, path: Path, name: str, fields: Fields, target: Tar
 def _field(path: Path, name: str, fields: Fields, extension: str) -> Place:
     if extension not in fields:
         raise DataError(f"{path}: {name} has no .{extension} beside it, so no label of the kind asked for")
-    return fields[extension][1]
+    return _place(fields[extension])
 
 
 def _class_index(stream: BinaryIO, path: Path, name: str, place: Place) -> int:

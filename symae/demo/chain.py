@@ -14,6 +14,7 @@ from export import export_run
 from symae.assess import assess
 from symae.demo import calls, features
 from symae.demo.page import Comparison, Page, write_page
+from symae.demo.picture import write_picture
 from symae.demo.server import served
 from symae.recipes import Recipe, find
 from symae.request import Request
@@ -88,6 +89,7 @@ def run_demo(out: Path, plan: Plan = PLAN, say: Say = print) -> Path:
         seconds=seconds,
         threads=_threads(),
     )
+    write_picture(answers, out / "overview.png")
     return write_page(page, out / "index.html")
 
 

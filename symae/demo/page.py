@@ -17,9 +17,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from symae.data.dataset import VOID
 from symae.demo.calls import Answers
 from symae.demo.features import Neighbours
+from symae.demo.picture import overlay
 from symae.files import written_whole
 
 __all__ = ["Comparison", "Page", "write_page"]
@@ -69,7 +69,7 @@ def write_page(page: Page, path: Path) -> Path:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters.update(photo=_photo, picture=_picture)
     template = environment.from_string((files("symae.demo") / "page.html").read_text())
-    html = template.render(page=page, losses=_loss_curves(page.losses), overlay=_overlay, paint=_paint)
+    html = template.render(page=page, losses=_loss_curves(page.losses), overlay=overlay)
     with written_whole(path) as file:
         file.write_text(html)
     return path
@@ -87,17 +87,6 @@ def _uri(pixels: Pixels, kind: str, **options: int) -> str:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, kind, **options)
     return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def _paint(labels: Pixels, colours: tuple[tuple[int, int, int], ...]) -> Pixels:
-    palette = np.full((VOID + 1, 3), 255, np.uint8)
-    palette[: len(colours)] = colours
-    return palette[labels]
-
-
-def _overlay(image: Pixels, labels: Pixels, colours: tuple[tuple[int, int, int], ...]) -> Pixels:
-    mixed = (0.35 * image + 0.65 * _paint(labels, colours)).astype(np.uint8)
-    return np.where(labels[:, :, None] > 0, mixed, image)
 
 
 def _loss_curves(losses: Mapping[str, list[float]]) -> str:

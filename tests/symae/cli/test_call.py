@@ -1,6 +1,7 @@
 """The three commands against models in this process; what a server answers is tested in tests/serve."""
 
 import csv
+import os
 
 import numpy as np
 import onnx
@@ -116,6 +117,32 @@ def test_classify(repository, images, tmp_path):
     ]  # fmt: skip
     assert float(rows[0]["green"]) == pytest.approx(1)
     assert "green 1.000" in result.stdout.splitlines()[0]
+
+
+def test_a_table_appears_whole_or_not_at_all(repository, images, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    assert run("classify", images, "--out", out, "--models", repository).exit_code == 0
+    before = (out / "classes.csv").read_bytes()
+
+    class Broken:
+        def __init__(self, file):
+            self.file = file
+
+        def writerow(self, row):
+            self.file.write("half a")
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(csv, "writer", Broken)
+    assert run("classify", images, "--out", out, "--models", repository).exit_code == 1
+    assert [(path.name, path.read_bytes()) for path in out.iterdir()] == [("classes.csv", before)]
+
+
+def test_file_names_that_are_no_text(repository, images, tmp_path):
+    (images / "green.png").rename(images / os.fsdecode(b"\xff.png"))
+    result = run("classify", images, "--out", tmp_path / "out", "--models", repository)
+    assert result.exit_code == 0, result.output
+    assert f"{images}/\\xff.png,green" in (tmp_path / "out" / "classes.csv").read_text()
+    assert f"{images}/\\xff.png" in result.stdout
 
 
 def test_segment(repository, images, tmp_path):

@@ -70,9 +70,13 @@ def test_broken_images_are_named_and_the_rest_is_written(repository, images, tmp
 def test_a_finished_table_is_not_overwritten_unasked(repository, images, tmp_path):
     out = tmp_path / "features.parquet"
     assert run(repository, images, "--out", out).exit_code == 0
-    result = run(repository, images, "--out", out)
+    before = out.read_bytes()
+    again = run(repository, images, "--out", out)
+    assert again.exit_code == 0 and "5 rows" in again.stdout
+    result = run(repository, images, "--out", out, "--shard", "1/2")
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert "exists already" in result.stderr
+    assert out.read_bytes() == before
     assert run(repository, images, "--out", out, "--overwrite").exit_code == 0
 
 
@@ -84,3 +88,9 @@ def test_what_is_wrong_is_one_line(repository, images, tmp_path, arguments, mess
     result = run(repository, images, "--out", tmp_path / "features.parquet", *arguments)
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert message in result.stderr
+
+
+def test_threads_are_no_less_than_none(repository, images, tmp_path):
+    result = run(repository, images, "--out", tmp_path / "features.parquet", "--threads", "-1")
+    assert result.exit_code == 2
+    assert "-1 is not in the range x>=0" in result.stderr

@@ -33,6 +33,12 @@ def test_a_bad_configuration_is_one_line_and_exit_2(tmp_path):
     assert result.stderr == "symae: unknown option 'graze', did you mean 'grace'?\n"
 
 
+def test_threads_are_no_less_than_none(tmp_path):
+    result = run(tmp_path, "--threads", "-1")
+    assert result.exit_code == 2
+    assert "-1 is not in the range x>=0" in result.stderr
+
+
 def test_help_has_an_example():
     done = subprocess.run(
         [sys.executable, "-c", "from symae.cli import main; main(['serve', '--help'])"],

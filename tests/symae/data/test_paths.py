@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from serve.items import list_items
 from symae.data.paths import PathList, images_below, scan_images, subfolders
 from symae.errors import DataError
 
@@ -42,6 +43,18 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     paths = scan_images(tmp_path)
     assert [paths.relative(i) for i in range(len(paths))] == ["again/1.png", "gone.png", "real/1.png"]
     assert paths.sizes()[1] == -1
+
+
+def test_a_table_of_features_has_the_images_that_training_sees(tmp_path: Path) -> None:
+    for name in ("b/2.JPG", "a.webp", ".hidden.png", ".git/x.png", "notes.txt", "b.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "link").symlink_to(tmp_path / "b")
+    (tmp_path / "b/back").symlink_to(tmp_path)
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nothing.png")
+    trained = scan_images(tmp_path)
+    assert [item.name for item in list_items([tmp_path])] == [trained[i] for i in range(len(trained))]
+    assert len(trained) == 5
 
 
 def test_no_images_is_an_error_that_says_why(tmp_path: Path) -> None:
