@@ -21,12 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from serve import calls, image
+from serve import image
 from serve.client import Client
 from serve.config import ServeConfig
 from serve.errors import JobError, ModelNotFoundError, OverloadError, RequestError, ServeError, UnavailableError
+from serve.files import appears_whole
 from serve.items import list_items
 from serve.metadata import Kind
+from serve.paths import printable
+from serve.results import ModelInfo
 from serve.server import load_sessions, running
 
 __all__ = ["Outcome", "classify", "connected", "reconstruct", "segment"]
@@ -106,13 +109,13 @@ def classify(client: Client, sources: Sequence[Path], out: Path, *, model: str, 
     info = _pick(client, "classifier", model)
     done, failed = _each(sources, lambda file: client.classify([file.path], model=info.name, top_k=top))
     out.mkdir(parents=True, exist_ok=True)
-    with (out / "classes.csv").open("w", newline="", encoding="utf-8") as table:
+    with appears_whole(out / "classes.csv") as partial, partial.open("w", newline="", encoding="utf-8") as table:
         writer = csv.writer(table)
         writer.writerow(["path", "best", *info.classes])
         for file, result in done:
-            row = result.probabilities[0]
-            writer.writerow([file.path, info.classes[int(row.argmax())], *(f"{value:.6f}" for value in row)])
-    lines = tuple((str(file.path), *(f"{c} {p:.3f}" for c, p in result.top[0])) for file, result in done)
+            row, path = result.probabilities[0], printable(file.path)
+            writer.writerow([path, info.classes[int(row.argmax())], *(f"{value:.6f}" for value in row)])
+    lines = tuple((printable(file.path), *(f"{c} {p:.3f}" for c, p in result.top[0])) for file, result in done)
     return Outcome(out, len(done), failed, lines)
 
 
@@ -189,7 +192,7 @@ def _each(
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         results = list(zip(files, pool.map(attempt, files), strict=True))
     done = [(file, result) for file, result in results if not isinstance(result, Exception)]
-    failed = tuple((str(file.path), _reason(error)) for file, error in results if isinstance(error, Exception))
+    failed = tuple((printable(file.path), _reason(error)) for file, error in results if isinstance(error, Exception))
     return done, failed
 
 
@@ -211,7 +214,7 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _pick(client: Client, kind: Kind, name: str) -> calls.ModelInfo:
+def _pick(client: Client, kind: Kind, name: str) -> ModelInfo:
     infos = client.models()
     found = [info for info in infos if info.kind == kind and name in ("", info.name)]
     if len(found) == 1:
@@ -223,7 +226,7 @@ def _pick(client: Client, kind: Kind, name: str) -> calls.ModelInfo:
     raise JobError(f"--model is needed unless there is exactly one {kind}: {_names(infos, kind)}")
 
 
-def _names(infos: Sequence[calls.ModelInfo], kind: Kind) -> str:
+def _names(infos: Sequence[ModelInfo], kind: Kind) -> str:
     return f"there is {', '.join(info.name for info in infos if info.kind == kind) or 'none'} of kind {kind}"
 
 
@@ -232,4 +235,5 @@ def _save(array: Pixels, file: _File, out: Path, suffix: str) -> None:
     if target.exists() and target.samefile(file.path):
         raise JobError(f"{target} is the image itself: choose another --out")
     target.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(array if array.shape[2] == 3 else array[:, :, 0]).save(target)
+    with appears_whole(target) as partial:
+        Image.fromarray(array if array.shape[2] == 3 else array[:, :, 0]).save(partial, "PNG")

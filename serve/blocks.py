@@ -52,7 +52,11 @@ class Fit:
 
     def __call__(self, image: Pixels) -> Pixels:
         """Bring (H, W, C) uint8 to (crop, crop, C)."""
-        return pixels.centre_crop(pixels.resize_shorter_side(image, self.resize), self.crop, self.crop)
+        return pixels.resize_and_crop(image, self.resize, self.crop)
+
+    def cost(self, count: int) -> int:
+        """Pixels of so many fitted images as the queue counts them."""
+        return count * max(self.crop * self.crop, MIN_COST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 import grpc
 import grpc.aio
 
-from serve import calls
+from serve import calls, results
 from serve.pb.symae.v1 import symae_pb2 as pb
 from serve.status import from_call
 
@@ -102,23 +102,23 @@ class _Stream(Generic[Q, R]):
 class _Calls:
     """The calls that both clients have."""
 
-    reconstruct = _Rpc("Reconstruct", calls.reconstruct_request, calls.read_reconstruction, pb.ReconstructResponse)
-    embed = _Rpc("Embed", calls.embed_request, calls.read_embeddings, pb.EmbedResponse)
-    classify = _Rpc("Classify", calls.classify_request, calls.read_classification, pb.ClassifyResponse)
-    segment = _Rpc("Segment", calls.segment_request, calls.read_segmentation, pb.SegmentResponse)
-    models = _Rpc("ListModels", calls.models_request, calls.read_models, pb.ListModelsResponse)
+    reconstruct = _Rpc("Reconstruct", calls.reconstruct_request, results.read_reconstruction, pb.ReconstructResponse)
+    embed = _Rpc("Embed", calls.embed_request, results.read_embeddings, pb.EmbedResponse)
+    classify = _Rpc("Classify", calls.classify_request, results.read_classification, pb.ClassifyResponse)
+    segment = _Rpc("Segment", calls.segment_request, results.read_segmentation, pb.SegmentResponse)
+    models = _Rpc("ListModels", calls.models_request, results.read_models, pb.ListModelsResponse)
 
-    stream_reconstruct: _Stream[pb.ReconstructRequest, calls.Reconstruction] = _Stream(
-        "StreamReconstruct", calls.read_reconstruction, pb.StreamReconstructRequest, pb.StreamReconstructResponse
+    stream_reconstruct: _Stream[pb.ReconstructRequest, results.Reconstruction] = _Stream(
+        "StreamReconstruct", results.read_reconstruction, pb.StreamReconstructRequest, pb.StreamReconstructResponse
     )
-    stream_embed: _Stream[pb.EmbedRequest, calls.Embeddings] = _Stream(
-        "StreamEmbed", calls.read_embeddings, pb.StreamEmbedRequest, pb.StreamEmbedResponse
+    stream_embed: _Stream[pb.EmbedRequest, results.Embeddings] = _Stream(
+        "StreamEmbed", results.read_embeddings, pb.StreamEmbedRequest, pb.StreamEmbedResponse
     )
-    stream_classify: _Stream[pb.ClassifyRequest, calls.Classification] = _Stream(
-        "StreamClassify", calls.read_classification, pb.StreamClassifyRequest, pb.StreamClassifyResponse
+    stream_classify: _Stream[pb.ClassifyRequest, results.Classification] = _Stream(
+        "StreamClassify", results.read_classification, pb.StreamClassifyRequest, pb.StreamClassifyResponse
     )
-    stream_segment: _Stream[pb.SegmentRequest, calls.Segmentation] = _Stream(
-        "StreamSegment", calls.read_segmentation, pb.StreamSegmentRequest, pb.StreamSegmentResponse
+    stream_segment: _Stream[pb.SegmentRequest, results.Segmentation] = _Stream(
+        "StreamSegment", results.read_segmentation, pb.StreamSegmentRequest, pb.StreamSegmentResponse
     )
 
 

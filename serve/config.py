@@ -49,7 +49,8 @@ class ServeConfig:
         warm_sizes: sides in pixels of the square images that every model is run on before it is ready;
             empty: the size it was trained on.
         drain_delay: seconds between saying "not serving" and refusing calls, for balancers to notice.
-        grace: seconds that accepted requests get to finish when the server is stopped.
+        grace: seconds that accepted requests get to finish when the server is stopped; what waits then is
+            refused. The default ends before the 30 seconds after which Kubernetes and Docker Compose kill.
     """
 
     address: str = "127.0.0.1:50051"
@@ -66,7 +67,7 @@ class ServeConfig:
     tf32: bool = False
     warm_sizes: tuple[int, ...] = ()
     drain_delay: float = 0.0
-    grace: float = 30.0
+    grace: float = 25.0
 
     def __post_init__(self) -> None:
         for name in ("max_message_bytes", "max_image_pixels", "max_request_images", "batch_images", "batch_pixels"):

@@ -22,15 +22,17 @@ from serve import image as pixels
 from serve.blocks import Fit
 from serve.cpu import usable_cpus
 from serve.errors import FaultError, JobError
-from serve.items import Item, Shard, list_items, survey
+from serve.items import Item, Shard, Survey, list_items
+from serve.rows import Job, Rows
 from serve.session import Session
-from serve.table import PART_ROWS, FeatureTable, Job, Rows, Written
+from serve.table import PART_ROWS, FeatureTable, Written
 
 __all__ = ["ExtractOptions", "extract"]
 
 Advance = Callable[[int], None]
 Progress = Callable[[int, int], Advance]
 WHOLE = Shard()
+CHANGED = "the images were changed while they were read: leave them alone and run it again with --overwrite"
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,11 @@ def extract(
 ) -> Written:
     """Write the embeddings of all images to one Parquet file.
 
-    The same call again after an interruption, a kill -9 included, continues; the table is then the same
-    as without it. Columns: path, width, height, embedding (fixed-size list of float32), error (null
-    where the image was read).
+    The same call again after an interruption, a kill -9 included, continues, and after the end says what
+    is there. The list of images, their sizes in bytes, the model, its provider and the batch must be the
+    same; where nothing else was changed either (a file for another of its size, the threads or the
+    machine, which can change last bits) the table is the same as without the interruption. Columns:
+    path, width, height, embedding (fixed-size list of float32), error (null where the image was read).
 
     Args:
         session: an encoder.
@@ -86,43 +90,58 @@ def extract(
             with each number of images that are done.
 
     Raises:
-        JobError: no such source, no image, `out` exists, or an unfinished job there is another.
+        JobError: no such source, no image, `out` is another job's, an unfinished job there is another, or
+            the images changed meanwhile.
     """
     if session.metadata.kind != "encoder":
         raise JobError(f"{session.file.name} is of kind {session.metadata.kind}: features need an encoder")
-    count, files = survey(options.shard.of(list_items(sources)))
-    if not count:
+    before = Survey(PART_ROWS).all_of(options.shard.of(list_items(sources)))
+    if not before.count:
         raise JobError(f"no image in {', '.join(map(str, sources))} for shard {options.shard}")
-    job = _job(session, options, files, count)
+    job = _job(session, options, before)
     with FeatureTable(out, job, overwrite=options.overwrite) as table:
         done = table.done()
-        advance = progress(sum(table.rows_of(number) for number in done), count)
-        items = enumerate(options.shard.of(list_items(sources)))
-        todo = ((row, item) for row, item in items if row // PART_ROWS not in done)
+        advance = progress(sum(table.rows_of(number) for number in done), before.count)
+        now = Survey(PART_ROWS)
+        listed = enumerate(now.of(options.shard.of(list_items(sources))))
+        todo = ((row, item) for row, item in listed if row // PART_ROWS not in done)
         fit = None if options.keep_size else Fit.of(session.metadata)
         threads = options.threads or usable_cpus()
         with ThreadPoolExecutor(threads, thread_name_prefix="read") as pool:
             reader = _Reader(session.metadata.channels, fit, options.max_image_pixels)
-            reads = _read_ahead(pool, reader, todo, options.batch + 2 * threads)
+            reads = _read_ahead(pool, reader, _at_most(before.count, todo), options.batch + 2 * threads)
             for number, group in itertools.groupby(reads, key=lambda read: read.row // PART_ROWS):
                 rows = Rows(table.rows_of(number), job.size)
                 _Filling(session, rows, options, advance).fill(group)
+                if now.marks[: number + 1] != before.marks[: number + 1]:
+                    raise JobError(CHANGED)
                 table.write(number, rows)
+        if now.marks != before.marks:
+            raise JobError(CHANGED)
         return table.finish()
 
 
-def _job(session: Session, options: ExtractOptions, files: str, count: int) -> Job:
+def _at_most(count: int, todo: Iterable[tuple[int, Item]]) -> Iterator[tuple[int, Item]]:
+    """Let rows pass that the table has."""
+    for row, item in todo:
+        if row >= count:
+            raise JobError(CHANGED)
+        yield row, item
+
+
+def _job(session: Session, options: ExtractOptions, images: Survey) -> Job:
     with session.file.path.open("rb") as file:
         weights = hashlib.file_digest(file, "sha256").hexdigest()
     return Job(
         model=session.file.name,
         version=session.file.version,
         weights=weights,
+        provider=session.provider,
         size=session.metadata.embedding_size,
         keep_size=options.keep_size,
-        files=files,
+        files=images.marks[-1],
         shard=str(options.shard),
-        count=count,
+        count=images.count,
         batch=options.batch,
     )
 
@@ -138,10 +157,10 @@ class _Reader:
     def __call__(self, row: int, item: Item) -> _Read:
         try:
             image = pixels.decode(item.read(), channels=self.channels, max_pixels=self.max_pixels)
-        except (OSError, pixels.ImageError) as error:
-            return _Read(row, item, 0, 0, None, getattr(error, "strerror", None) or str(error))
-        height, width = image.shape[:2]
-        return _Read(row, item, width, height, self.fit(image) if self.fit else image, "")
+            fitted = self.fit(image) if self.fit else image
+        except (OSError, MemoryError, pixels.ImageError) as error:
+            return _Read(row, item, 0, 0, None, getattr(error, "strerror", None) or str(error) or "out of memory")
+        return _Read(row, item, image.shape[1], image.shape[0], fitted, "")
 
 
 def _read_ahead(

@@ -7,6 +7,7 @@ production exactly the pixels that it was trained on. It needs Pillow and NumPy 
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from pathlib import Path
 
@@ -14,12 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-__all__ = ["EXTENSIONS", "MAX_PIXELS", "ImageError", "centre_crop", "decode", "read", "resize_shorter_side"]
+__all__ = [
+    "EXTENSIONS",
+    "MAX_PIXELS",
+    "ImageError",
+    "centre_crop",
+    "decode",
+    "read",
+    "resize_and_crop",
+    "resize_shorter_side",
+]
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
 # Pillow knows more, some of which run other programs (EPS) or are no pictures (PDF).
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 MAX_PIXELS = 100_000_000  # 100 megapixels, 300 MB as RGB
+LONGEST = 8  # times the shorter side: what lies further from the centre is not resized where it would be cropped
 
 Pixels = NDArray[np.uint8]
 
@@ -87,14 +98,46 @@ def resize_shorter_side(pixels: Pixels, side: int) -> Pixels:
     Args:
         pixels: (H, W, C) uint8.
         side: > 0; an image whose shorter side already is `side` is returned as it is.
+
+    Raises:
+        ImageError: the result would have more than `MAX_PIXELS`, as that of a very thin image.
     """
     height, width = pixels.shape[:2]
     shorter = min(height, width)
     if shorter == side:
         return pixels
     size = (max(side, round(width * side / shorter)), max(side, round(height * side / shorter)))
+    if math.prod(size) > MAX_PIXELS:
+        raise ImageError(
+            f"resized to a shorter side of {side}, the image of {width} x {height} would have {size[0]} x {size[1]} "
+            f"pixels, more than the limit of {MAX_PIXELS}"
+        )
     image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0])
     return np.array(image.resize(size, Image.Resampling.BILINEAR), np.uint8).reshape(size[1], size[0], -1)
+
+
+def resize_and_crop(pixels: Pixels, side: int, crop: int) -> Pixels:
+    """Resize so that the shorter side is `side` pixels, then cut a square out of the centre.
+
+    The same as `resize_shorter_side` and `centre_crop`, but the ends of an image more than 8 times as long
+    as it is wide are cut off first: it would need memory without bound for pixels that are cropped anyway.
+
+    Args:
+        pixels: (H, W, C) uint8.
+        side: > 0.
+        crop: at most `side`.
+
+    Returns:
+        (crop, crop, C) uint8.
+
+    Raises:
+        ImageError: as for `resize_shorter_side`.
+    """
+    height, width = pixels.shape[:2]
+    longest = LONGEST * min(height, width)
+    if max(height, width) > longest:
+        pixels = centre_crop(pixels, min(height, longest), min(width, longest))
+    return centre_crop(resize_shorter_side(pixels, side), crop, crop)
 
 
 def centre_crop(pixels: Pixels, height: int, width: int) -> Pixels:

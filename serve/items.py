@@ -6,21 +6,17 @@ skips what it has without reading it; that is why they must not be compressed.
 
 from __future__ import annotations
 
+import collections
 import hashlib
 import itertools
-import os
-import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from serve.errors import JobError
-from serve.image import EXTENSIONS
+from serve.paths import PathError, expand, is_image, is_tar, printable, refuse_compressed, tar_members, walk
 
-__all__ = ["Item", "Shard", "list_items", "survey"]
-
-TAR = ".tar"
-PACKED = (".tar.gz", ".tgz", ".tar.zst", ".tar.bz2", ".tar.xz")
+__all__ = ["Item", "Shard", "Survey", "list_items"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +24,7 @@ class Item:
     """One image.
 
     Attributes:
-        name: its path as given and found; for a member of a shard, SHARD/MEMBER.
+        name: its path as given and found, as text; for a member of a shard, SHARD/MEMBER.
         path: the file that holds it.
         offset: where in the file it begins, in bytes.
         size: bytes; None: to the end of the file.
@@ -77,48 +73,75 @@ class Shard:
         return f"{self.index}/{self.count}"
 
 
+class Survey:
+    """Counts and fingerprints a list of images while it goes by: names, sizes and order.
+
+    Two that agree up to the end of a part saw the same images in it.
+
+    Args:
+        every: images in a part.
+
+    Attributes:
+        count: images so far.
+        marks: the fingerprint of all images up to the end of each part; when all have gone by, the last is
+            the one of the whole list.
+    """
+
+    def __init__(self, every: int) -> None:
+        self.count, self.marks = 0, list[str]()
+        self._every, self._digest = every, hashlib.sha256()
+
+    def of(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Let a list go by."""
+        for item in items:
+            self._digest.update(f"{item.name}\0{item.offset}\0{_size(item)}\n".encode())
+            self.count += 1
+            if self.count % self._every == 0:
+                self.marks.append(self._digest.hexdigest())
+            yield item
+        if self.count % self._every or not self.count:
+            self.marks.append(self._digest.hexdigest())
+
+    def all_of(self, items: Iterable[Item]) -> Survey:
+        """Take a list as a whole."""
+        collections.deque(self.of(items), maxlen=0)
+        return self
+
+
 def list_items(sources: Sequence[Path]) -> Iterator[Item]:
-    """List images: folders recursively by name (hidden ones passed over), files and shards as they are given.
+    """List images: folders by the rules of `serve.paths`, tars in them included; files, shards and patterns as given.
 
     Raises:
         JobError: a source is missing, or a shard is compressed or damaged.
     """
-    for source in sources:
-        if not source.exists():
-            raise JobError(f"no such file or folder: {source}")
-        yield from _in_folder(source) if source.is_dir() else _in_file(source)
-
-
-def survey(items: Iterable[Item]) -> tuple[int, str]:
-    """Count images and compute a fingerprint of their names, sizes in shards, and order."""
-    digest, count = hashlib.sha256(), 0
-    for count, item in enumerate(items, start=1):  # noqa: B007
-        digest.update(f"{item.name}\0{item.offset}\0{item.size}\n".encode("utf-8", "surrogateescape"))
-    return count, digest.hexdigest()
-
-
-def _in_folder(folder: Path) -> Iterator[Item]:
-    with os.scandir(folder) as found:
-        entries = sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
-    for entry in entries:
-        path = folder / entry.name
-        if entry.is_dir(follow_symlinks=False):
-            yield from _in_folder(path)
-        elif path.suffix.lower() in EXTENSIONS or entry.name.lower().endswith((TAR, *PACKED)):
-            yield from _in_file(path)
+    try:
+        for source in sources:
+            if source.is_dir():
+                for name in walk(str(source), lambda name: is_image(name) or is_tar(name)):
+                    yield from _in_file(source / name)
+            elif source.exists():
+                yield from _in_file(source)
+            elif set("{*?[").isdisjoint(str(source)):
+                raise JobError(f"no such file or folder: {printable(source)}")
+            else:
+                for path in expand(str(source)):
+                    yield from _in_file(path)
+    except PathError as error:
+        raise JobError(printable(str(error))) from error
 
 
 def _in_file(path: Path) -> Iterator[Item]:
-    if path.name.lower().endswith(PACKED):
-        raise JobError(f"{path} is compressed: unpack it to a plain .tar, images in it are compressed already")
-    if path.suffix.lower() != TAR:
-        yield Item(str(path), path)
+    refuse_compressed(path)
+    if path.suffix.lower() != ".tar":
+        yield Item(printable(path), path)
         return
+    for member in tar_members(path):
+        if member.is_image:
+            yield Item(printable(f"{path}/{member.name}"), path, member.offset, member.size)
+
+
+def _size(item: Item) -> int:
     try:
-        with tarfile.open(path, "r:") as shard:
-            for member in shard:
-                if member.isfile() and Path(member.name).suffix.lower() in EXTENSIONS:
-                    yield Item(f"{path}/{member.name}", path, member.offset_data, member.size)
-                shard.members = []  # type: ignore[attr-defined]  # it would remember every header of a large shard
-    except tarfile.TarError as error:
-        raise JobError(f"{path} is no readable tar shard: {error}") from error
+        return item.path.stat().st_size if item.size is None else item.size
+    except OSError:
+        return -1

@@ -2,8 +2,9 @@
 
     models/NAME/VERSION/model.onnx      VERSION is a number; the newest is served
 
-The layout is that of NVIDIA Triton, so the same folder can be given to either server. The
-config.pbtxt beside the versions is for Triton: what this server needs stands inside model.onnx.
+Folders whose names begin with a dot are passed over: an export in progress writes to one. The layout is
+that of NVIDIA Triton, so the same folder can be given to either server. The config.pbtxt beside the
+versions is for Triton: what this server needs stands inside model.onnx.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ def find_models(path: Path) -> tuple[ModelFile, ...]:
         return (_from_file(path),)
     if own := _newest(path):
         return (own,)
-    found = [model for folder in sorted(path.iterdir()) if folder.is_dir() and (model := _newest(folder))]
+    folders = sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
+    found = [model for folder in folders if (model := _newest(folder))]
     if not found:
         raise RepositoryError(
             f"no model in {path}: expected {path}/NAME/1/{FILE}, which symae export RUN --repository {path} writes"

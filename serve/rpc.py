@@ -13,7 +13,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, NoReturn
 
 import grpc
@@ -33,7 +33,7 @@ SERVICE: str = DESCRIPTOR.full_name
 STREAM = "Stream"
 STOPPING = "the server is stopping"
 
-Call = Callable[[Any, float], Awaitable[Any]]
+Call = Callable[[Any, float], Coroutine[Any, Any, Any]]
 Context = grpc.aio.ServicerContext[Any, Any]
 log = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ class Rpc:
             await room.acquire()
             while not self._draining and (message := await context.read()) is not grpc.aio.EOF:
                 request = _message(message).request
-                answers.put_nowait(asyncio.create_task(_coroutine(call(request, self._expires(context)))))
+                answers.put_nowait(asyncio.create_task(call(request, self._expires(context))))
                 await room.acquire()
         except asyncio.CancelledError:
             if not self._draining:
@@ -181,10 +181,6 @@ def _message(read: Any) -> Any:
     if isinstance(read, DecodeError):
         raise RequestError(Violation("", "these bytes are not a message of this call"))
     return read
-
-
-async def _coroutine(answer: Awaitable[Any]) -> Any:
-    return await answer
 
 
 async def _abort(context: Context, error: Exception) -> NoReturn:

@@ -1,7 +1,8 @@
 """The server: build, start, drain.
 
     serving -> SIGTERM: health says NOT_SERVING -> drain_delay -> new calls are refused as
-            unavailable, accepted ones are answered -> at most `grace` seconds later: stop
+            unavailable, accepted ones are answered -> at most `grace` seconds later: what still
+            waits is failed as unavailable, what runs is answered -> stop
 
 Liveness is health's service "", readiness its services "symae.v1.SymaeService" and one a model. The port
 opens after every model has run once, so whoever connects is served.
@@ -16,6 +17,7 @@ import logging
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -36,10 +38,11 @@ from serve.repository import find_models
 from serve.rpc import SERVICE, Rpc
 from serve.service import SymaeService
 from serve.session import RuntimeOptions, Session, open_session
+from serve.waiting import BatchLimits
 
 __all__ = ["Server", "load_sessions", "running", "serve_until_stopped"]
 
-LAST_BYTES = 5.0  # seconds for answers to leave, and for those who watch the health to hang up
+LAST_BYTES = (1.0, 5.0)  # seconds, at least and at most, for answers to leave and watchers of the health to hang up
 log = logging.getLogger(__name__)
 
 
@@ -53,7 +56,7 @@ def load_sessions(repository: Path, config: ServeConfig) -> list[Session]:
     options = RuntimeOptions(config.providers, config.threads, config.tf32)
     sessions = [open_session(file, options) for file in find_models(repository)]
     for session in sessions:
-        session.warm_up(config.warm_sizes, (1, config.batch_images))
+        session.warm_up(config.warm_sizes, BatchLimits(config.batch_images, config.batch_pixels))
     return sessions
 
 
@@ -101,9 +104,11 @@ class Server:
         """Answer what was accepted, refuse the rest, and stop. The server cannot be started again."""
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(self._config.drain_delay)
+        ends = time.monotonic() + self._config.grace
         await self._rpc.drain(self._config.grace)
-        await self._server.stop(LAST_BYTES)
         await self._models.close()
+        least, most = LAST_BYTES
+        await self._server.stop(max(least, min(most, ends - time.monotonic())))
         self._threads.shutdown(cancel_futures=True)
         log.info("stopped")
 

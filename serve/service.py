@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from serve import codec
+from serve import codec, pictures
 from serve.batcher import Done
-from serve.blocks import Block, Fit, Limits
+from serve.blocks import MIN_COST, Block, Fit, Limits
 from serve.config import ServeConfig
 from serve.errors import RequestError, Violation
 from serve.metadata import Kind
@@ -89,9 +89,9 @@ class SymaeService:
         """Describe each image by a vector."""
         outputs = ("embedding", "feature_map") if request.feature_maps else ("embedding",)
         answer = await self._compute("encoder", request, outputs, expires, fit=not request.keep_size)
-        maps = [codec.to_tensor(row) for row in answer.rows(1)] if request.feature_maps else None
+        maps = [pictures.to_tensor(row) for row in answer.rows(1)] if request.feature_maps else None
         return pb.EmbedResponse(
-            embeddings=codec.to_tensor(answer.matrix(0)), feature_maps=maps, answered=answer.answered
+            embeddings=pictures.to_tensor(answer.matrix(0)), feature_maps=maps, answered=answer.answered
         )
 
     async def classify(self, request: pb.ClassifyRequest, expires: float) -> pb.ClassifyResponse:
@@ -100,7 +100,7 @@ class SymaeService:
         probabilities, classes = answer.matrix(0), answer.model.metadata.classes
         top = [_top(row, classes, request.top_k) for row in probabilities] if request.top_k else None
         return pb.ClassifyResponse(
-            probabilities=codec.to_tensor(probabilities), classes=classes, top=top, answered=answer.answered
+            probabilities=pictures.to_tensor(probabilities), classes=classes, top=top, answered=answer.answered
         )
 
     async def segment(self, request: pb.SegmentRequest, expires: float) -> pb.SegmentResponse:
@@ -110,7 +110,7 @@ class SymaeService:
         outputs = ("labels", "probabilities") if request.probabilities else ("labels",)
         answer = await self._compute("segmenter", request, outputs, expires)
         labels = await self._pictures([row[:, :, None] for row in answer.rows(0)], request.encoding)
-        maps = [codec.to_tensor(row) for row in answer.rows(1)] if request.probabilities else None
+        maps = [pictures.to_tensor(row) for row in answer.rows(1)] if request.probabilities else None
         return pb.SegmentResponse(
             labels=labels, probabilities=maps, classes=answer.model.metadata.classes, answered=answer.answered
         )
@@ -132,11 +132,22 @@ class SymaeService:
     ) -> _Answer:
         codec.check_counts(request.images, masks, self._limits)
         model = self._models.pick(kind, request.model)
+        how = model.fit if fit else None
+        if how:
+            self._refuse_above_the_queue(how.cost(len(request.images)))
         with model.batcher.budget.reserve(min(self._limits.pixels, codec.wire_cost(request.images))) as reservation:
-            blocks = await self._read(model, request.images, masks, model.fit if fit else None)
-            reservation.resize(sum(block.cost for block in blocks))
+            blocks = await self._read(model, request.images, masks, how)
+            cost = sum(block.cost for block in blocks)
+            self._refuse_above_the_queue(cost)
+            reservation.resize(cost)
             works = [model.batcher.submit(_inputs(kind, block), outputs, expires) for block in blocks]
             return _Answer(model, blocks, [await works[0]] if len(works) == 1 else await _all(works))
+
+    def _refuse_above_the_queue(self, cost: int) -> None:
+        """Say that it never fits, where "try again" would be said for ever."""
+        if cost > self._limits.pixels:
+            rule = f"at most {self._limits.pixels} pixels in one request, as the model takes the images"
+            raise RequestError(Violation("images", f"{rule} (one counts as {MIN_COST} at least), got {cost}"))
 
     async def _read(
         self, model: Model, images: Sequence[pb.Image], masks: Sequence[pb.Mask], fit: Fit | None
@@ -149,8 +160,8 @@ class SymaeService:
 
     async def _pictures(self, arrays: list[Array], encoding: int) -> list[pb.Image]:
         if encoding in (pb.ENCODING_UNSPECIFIED, pb.ENCODING_RAW):
-            return codec.to_pictures(arrays, encoding)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, codec.to_pictures, arrays, encoding)
+            return pictures.to_pictures(arrays, encoding)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, pictures.to_pictures, arrays, encoding)
 
 
 async def _all(works: Sequence[Coroutine[Any, Any, Done]]) -> list[Done]:

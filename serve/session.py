@@ -16,6 +16,7 @@ from serve.errors import FaultError, RepositoryError
 from serve.metadata import KEY, Kind, MetadataError, ModelMetadata
 from serve.providers import RuntimeOptions, open_runtime
 from serve.repository import ModelFile, find_models
+from serve.waiting import BatchLimits
 
 __all__ = ["INPUTS", "OUTPUTS", "RuntimeOptions", "Session", "open_only", "open_session"]
 
@@ -71,15 +72,15 @@ class Session:
             raise FaultError(f"model {self.file.name!r} gave {[len(r) for r in results]} results for {count} images")
         return tuple(results)
 
-    def warm_up(self, sides: Sequence[int], batches: Sequence[int] = (1,)) -> None:
-        """Run on black square images, so that no caller pays for the first run of a shape.
+    def warm_up(self, sides: Sequence[int], limits: BatchLimits) -> None:
+        """Run on black square images, alone and as many as go together, so that no caller pays for a first run.
 
         Args:
             sides: in pixels; empty: the size that the model was trained on.
-            batches: numbers of images.
+            limits: what one run may hold.
         """
         for side in sides or (self.metadata.crop,):
-            for count in batches:
+            for count in sorted({1, limits.room(side * side)}):
                 image = np.zeros((count, side, side, self.metadata.channels), np.uint8)
                 mask = np.zeros((count, side, side), np.uint8)
                 self.run((image, mask)[: len(self._inputs)], OUTPUTS[self.metadata.kind])

@@ -20,43 +20,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from serve.errors import JobError
+from serve.files import appears_whole
+from serve.rows import Job, Rows, schema_of
 
-__all__ = ["PART_ROWS", "FeatureTable", "Job", "Rows", "Written"]
+__all__ = ["PART_ROWS", "FeatureTable", "Written"]
 
 PART_ROWS = 4096
 SHOWN = 20
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is computed, so that a resume continues the same.
-
-    Attributes:
-        model, version: of the encoder.
-        weights: fingerprint of its file.
-        size: D of the embedding.
-        keep_size: whether images are taken at their own sizes.
-        files: fingerprint of the list of images.
-        shard: which share of them, "i/n".
-        count: number of images in this share.
-        batch: images in a run; another batch could change the last bit.
-    """
-
-    model: str
-    version: str
-    weights: str
-    size: int
-    keep_size: bool
-    files: str
-    shard: str
-    count: int
-    batch: int
 
 
 @dataclass(frozen=True)
@@ -68,41 +42,10 @@ class Written:
     shown: tuple[tuple[str, str], ...]
 
 
-class Rows:
-    """The rows of one part, filled in any order."""
-
-    def __init__(self, count: int, size: int) -> None:
-        self._paths = [""] * count
-        self._sizes: list[tuple[int | None, int | None]] = [(None, None)] * count
-        self._errors: list[str | None] = [None] * count
-        self._embeddings = np.zeros((count, size), np.float32)
-
-    def put(self, row: int, path: str, width: int, height: int, embedding: NDArray[np.float32]) -> None:
-        """Fill a row; width and height are those of the image as it is on disk, in pixels."""
-        self._paths[row], self._sizes[row], self._embeddings[row] = path, (width, height), embedding
-
-    def fail(self, row: int, path: str, error: str) -> None:
-        """Fill a row of an image that could not be read."""
-        self._paths[row], self._errors[row] = path, error
-
-    def table(self, schema: pa.Schema) -> pa.Table:
-        """Give all rows as Arrow."""
-        missing = np.array([error is not None for error in self._errors])
-        size = self._embeddings.shape[1]
-        embeddings = pa.FixedSizeListArray.from_arrays(pa.array(self._embeddings.ravel()), size, mask=pa.array(missing))
-        widths, heights = zip(*self._sizes, strict=True)
-        columns = [
-            pa.array(self._paths, pa.string()),
-            pa.array(widths, pa.int32()),
-            pa.array(heights, pa.int32()),
-            embeddings.cast(schema.field("embedding").type),
-            pa.array(self._errors, pa.string()),
-        ]
-        return pa.Table.from_arrays(columns, schema=schema)
-
-
 class FeatureTable:
     """The table of one job; a context in which this process alone works on it.
+
+    Where the same job has been finished already, all is done and `finish` says what is there.
 
     Args:
         out: the table's path.
@@ -110,27 +53,24 @@ class FeatureTable:
         overwrite: drop what an earlier job left, finished or not.
 
     Raises:
-        JobError: `out` exists, or an unfinished job there is another or still at work.
+        JobError: `out` is something else, or an unfinished job there is another or still at work.
     """
 
     def __init__(self, out: Path, job: Job, *, overwrite: bool = False) -> None:
-        self.out, self.job = out, job
+        self.out, self.job, self.schema = out, job, schema_of(job)
         self.parts = out.with_name(out.name + ".parts")
-        if overwrite:
-            out.unlink(missing_ok=True)
-        if out.exists():
-            raise JobError(f"{out} exists already: choose another name, or say --overwrite")
-        self._lock = self._open(overwrite)
-        self.schema = pa.schema(
-            [
-                pa.field("path", pa.string(), nullable=False),
-                pa.field("width", pa.int32()),
-                pa.field("height", pa.int32()),
-                pa.field("embedding", pa.list_(pa.float32(), job.size)),
-                pa.field("error", pa.string()),
-            ],
-            metadata={"symae": json.dumps(dataclasses.asdict(job), sort_keys=True)},
-        )
+        self._manifest = self.parts / "job.json"
+        self._lock = self._locked()
+        try:
+            if overwrite:
+                self._drop()
+            self._finished = self._is_finished()
+            self._claim()
+        except BaseException:
+            if not self._manifest.exists():  # nobody's but ours
+                shutil.rmtree(self.parts, ignore_errors=True)
+            self._lock.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -142,68 +82,83 @@ class FeatureTable:
 
     def done(self) -> set[int]:
         """Numbers of the parts that are complete; a damaged one is removed."""
-        complete = set()
-        for number in range(-(-self.job.count // PART_ROWS)):
-            path = self._part(number)
-            if path.exists() and _intact(path, self.rows_of(number)):
-                complete.add(number)
-        return complete
+        numbers = range(-(-self.job.count // PART_ROWS))
+        if self._finished:
+            return set(numbers)
+        return {number for number in numbers if _intact(self._part(number), self.rows_of(number))}
 
     def rows_of(self, number: int) -> int:
         """How many rows a part has."""
         return min(PART_ROWS, self.job.count - number * PART_ROWS)
 
     def write(self, number: int, rows: Rows) -> None:
-        """Write a part, whole or not at all."""
-        temporary = self._part(number).with_suffix(".tmp")
-        pq.write_table(rows.table(self.schema), temporary, compression="zstd", use_dictionary=False)
-        _publish(temporary, self._part(number))
+        """Write a part, whole or not at all.
+
+        Raises:
+            JobError: a row was never filled.
+        """
+        table, path = rows.table(self.schema), self._part(number)
+        with appears_whole(path, path.with_suffix(".tmp")) as partial:
+            pq.write_table(table, partial, compression="zstd", use_dictionary=False)
 
     def finish(self) -> Written:
         """Join the parts into the table, one row group at a time, and remove them."""
-        rows, failed, shown = 0, 0, list[tuple[str, str]]()
-        temporary = self.parts / "joined.tmp"
-        with pq.ParquetWriter(temporary, self.schema, compression="zstd", use_dictionary=False) as writer:
+        if not self._finished:
+            self._join()
+        shutil.rmtree(self.parts, ignore_errors=True)
+        return _summary(self.out)
+
+    def _join(self) -> None:
+        with (
+            appears_whole(self.out, self.parts / "joined.tmp") as partial,
+            pq.ParquetWriter(partial, self.schema, compression="zstd", use_dictionary=False) as writer,
+        ):
             for number in range(-(-self.job.count // PART_ROWS)):
-                table = pq.read_table(self._part(number), schema=self.schema)
-                writer.write_table(table)
-                bad = table.filter(pa.compute.is_valid(table["error"])).select(["path", "error"]).to_pylist()
-                rows, failed = rows + len(table), failed + len(bad)
-                shown += [(row["path"], row["error"]) for row in bad[: SHOWN - len(shown)]]
-        _publish(temporary, self.out)
-        shutil.rmtree(self.parts)
-        return Written(rows, failed, tuple(shown))
+                writer.write_table(pq.read_table(self._part(number), schema=self.schema))
 
     def _part(self, number: int) -> Path:
         return self.parts / f"{number:06d}.parquet"
 
-    def _open(self, overwrite: bool) -> IO[str]:
-        self.parts.mkdir(parents=True, exist_ok=True)
-        manifest = self.parts / "job.json"
-        lock = (self.parts / "lock").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however it ends
-            if overwrite:
-                for path in (manifest, *self.parts.glob("*.parquet")):
-                    path.unlink(missing_ok=True)
-            if manifest.exists():
-                self._compare(json.loads(manifest.read_text(encoding="utf-8")))
-            else:
-                temporary = manifest.with_suffix(".tmp")
-                temporary.write_text(json.dumps(dataclasses.asdict(self.job), indent=1), encoding="utf-8")
-                _publish(temporary, manifest)
-        except BlockingIOError:
-            lock.close()
-            raise JobError(f"another process is at work on {self.out}: wait for it, or choose another name") from None
-        except JobError:
-            lock.close()
-            raise
-        return lock
+    def _locked(self) -> IO[str]:
+        """Take the lock; it ends with the process, however it ends."""
+        path = self.parts / "lock"
+        while True:
+            self.parts.mkdir(parents=True, exist_ok=True)
+            lock = path.open("w")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                message = f"another process is at work on {self.out}: wait for it, or choose another name"
+                raise JobError(message) from None
+            if os.fstat(lock.fileno()).st_nlink:
+                return lock
+            lock.close()  # of a job that was finished, and its folder removed, since it was opened
 
-    def _compare(self, before: dict[str, object]) -> None:
+    def _drop(self) -> None:
+        for path in (*self.parts.glob("*.parquet"), self._manifest, self.out):  # parts never without their manifest
+            path.unlink(missing_ok=True)
+
+    def _is_finished(self) -> bool:
+        if not self.out.exists():
+            return False
+        try:
+            found = pq.read_schema(self.out).metadata or {}
+        except (OSError, pa.ArrowException):
+            found = {}
+        if found.get(b"symae") != self.schema.metadata[b"symae"]:
+            raise JobError(f"{self.out} exists already: choose another name, or say --overwrite")
+        return True
+
+    def _claim(self) -> None:
+        """Say in the manifest what is computed, or compare with what it says."""
         now = dataclasses.asdict(self.job)
-        changed = [key for key in now if before.get(key) != now[key]]
-        if changed:
+        if not self._manifest.exists():
+            with appears_whole(self._manifest, self._manifest.with_suffix(".tmp")) as partial:
+                partial.write_text(json.dumps(now, indent=1), encoding="utf-8")
+            return
+        before = json.loads(self._manifest.read_text(encoding="utf-8"))
+        if changed := [key for key in now if before.get(key) != now[key]]:
             raise JobError(
                 f"an unfinished job for {self.out} differs in {', '.join(changed)}: "
                 "run it as it was, or say --overwrite to start anew"
@@ -211,6 +166,8 @@ class FeatureTable:
 
 
 def _intact(path: Path, rows: int) -> bool:
+    if not path.exists():
+        return False
     try:
         if pq.read_metadata(path).num_rows == rows:
             return True
@@ -220,8 +177,11 @@ def _intact(path: Path, rows: int) -> bool:
     return False
 
 
-def _publish(temporary: Path, path: Path) -> None:
-    """Rename once the bytes are on the disk."""
-    with temporary.open("rb+") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
+def _summary(path: Path) -> Written:
+    rows, failed, shown = 0, 0, list[tuple[str, str]]()
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=["path", "error"]):
+            bad = batch.filter(pa.compute.is_valid(batch["error"])).to_pylist()
+            rows, failed = rows + len(batch), failed + len(bad)
+            shown += [(row["path"], row["error"]) for row in bad[: SHOWN - len(shown)]]
+    return Written(rows, failed, tuple(shown))

@@ -163,7 +163,7 @@ def _deconvolve(deconvolution: nn.Module, x: Tensor, size: tuple[int, int]) -> T
     x = deconvolution(x)
     if deconvolution.stride == (1, 1):
         return x  # of this size already; an exported graph is spared the crop
-    return x[:, :, : size[0], : size[1]]
+    return x.narrow(2, 0, size[0]).narrow(3, 0, size[1])  # a slice is no symbol to the exporter of PyTorch 2.11
 
 
 def _size(x: Tensor) -> tuple[int, int]:

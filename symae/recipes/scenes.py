@@ -16,12 +16,12 @@ CLASSIFY = Recipe(
     network=NETWORK,
     data="scenes",
     multi_label=True,
-    epochs=10,
-    milestones=(7, 9),
+    epochs=5,
+    milestones=(4,),
     batch_size=16,
-    learning_rate=1e-3,
+    learning_rate=2e-3,
     crop=48,
-    flip=False,  # a mirrored two is no two
+    flip=False,  # a mirrored seven is no seven
     corruption_probability=0.0,
     initialise="encoder",
     pretrained_by="photos",
@@ -35,7 +35,10 @@ SEGMENT = dataclasses.replace(
     stage="segment",
     summary="which pixels of a scene belong to which digit",
     multi_label=False,
+    epochs=6,
+    milestones=(5,),
     initialise="encoder+decoder",
+    validate_every=6,
 )
 
 ROWS = (CLASSIFY, SEGMENT)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from serve import codec
+from serve import codec, pictures
 from serve.blocks import MIN_COST, Fit, Limits
-from serve.errors import RequestError, UnsupportedError
+from serve.errors import RequestError
 from serve.pb.symae.v1 import symae_pb2 as pb
 
 LIMITS = Limits(images=8, image_pixels=400, pixels=1000)
@@ -28,27 +28,16 @@ def read(images, masks=(), channels=3, **changes):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_pixels_survive_both_ways(rng, channels):
+def test_pixels_arrive(rng, channels):
     array = rng.integers(0, 256, (5, 7, channels), dtype=np.uint8)
-    (block,) = read([codec.image_message(array)], channels=channels)
+    (block,) = read([pictures.image_message(array)], channels=channels)
     np.testing.assert_array_equal(block.image[0], array)
-    for encoding in (pb.ENCODING_UNSPECIFIED, pb.ENCODING_RAW, pb.ENCODING_PNG):
-        (picture,) = codec.to_pictures([array], encoding)
-        np.testing.assert_array_equal(codec.from_picture(picture), array)
-    webp = codec.from_picture(codec.to_pictures([array], pb.ENCODING_WEBP)[0])
-    np.testing.assert_array_equal(webp, np.broadcast_to(array, (5, 7, 3)))  # WebP has no gray
-    assert codec.from_picture(codec.to_pictures([array], pb.ENCODING_JPEG)[0]).shape == array.shape
-
-
-def test_tensors_survive(rng):
-    array = rng.normal(size=(2, 3, 4)).astype(np.float32)
-    np.testing.assert_array_equal(codec.from_tensor(codec.to_tensor(array)), array)
 
 
 def test_equal_sizes_become_one_block(rng):
     sizes = [(4, 4), (5, 4), (4, 4), (4, 5), (5, 4)]
     arrays = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
-    blocks = read([codec.image_message(array) for array in arrays])
+    blocks = read([pictures.image_message(array) for array in arrays])
     assert [list(block.where) for block in blocks] == [[0, 2], [1, 4], [3]]
     for block in blocks:
         for position, image in zip(block.where, block.image, strict=True):
@@ -57,7 +46,7 @@ def test_equal_sizes_become_one_block(rng):
 
 def test_encoded_and_raw_of_one_size_share_a_block(rng):
     array = rng.integers(0, 256, (4, 6, 3), dtype=np.uint8)
-    (block,) = read([pb.Image(encoded=encoded(array)), codec.image_message(array)])
+    (block,) = read([pb.Image(encoded=encoded(array)), pictures.image_message(array)])
     np.testing.assert_array_equal(block.image[0], block.image[1])
 
 
@@ -69,18 +58,18 @@ def test_gray_and_colour_files_fit_the_model(rng):
 
 def test_fit_resizes_and_crops(rng):
     array = rng.integers(0, 256, (10, 20, 3), dtype=np.uint8)
-    assert read([codec.image_message(array)], fit=Fit(resize=8, crop=6))[0].image.shape == (1, 6, 6, 3)
+    assert read([pictures.image_message(array)], fit=Fit(resize=8, crop=6))[0].image.shape == (1, 6, 6, 3)
 
 
 def test_masks(rng):
     array = np.zeros((2, 3, 3), np.uint8)
     mask = np.array([[0, 1, 0], [9, 0, 0]], np.uint8)
-    images = [codec.image_message(array)] * 3
-    masks = [codec.mask_message(mask), codec.mask_message(None), codec.mask_message(encoded(mask * 20))]
+    images = [pictures.image_message(array)] * 3
+    masks = [pictures.mask_message(mask), pictures.mask_message(None), pictures.mask_message(encoded(mask * 20))]
     (block,) = read(images, masks)
     np.testing.assert_array_equal(block.mask != 0, np.stack([mask, np.zeros_like(mask), mask]) != 0)
     assert read(images, [pb.Mask()] * 3)[0].mask is None
-    np.testing.assert_array_equal(codec.mask_message(mask.astype(bool)).raw, codec.mask_message(mask).raw)
+    np.testing.assert_array_equal(pictures.mask_message(mask.astype(bool)).raw, pictures.mask_message(mask).raw)
 
 
 SMALL = raw(bytes(12), 2, 2)
@@ -117,17 +106,6 @@ def test_truncated_files_are_the_callers_fault(rng, kind, share):
     data = encoded(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8), kind)
     with pytest.raises(RequestError, match=r"images\[0\].encoded"):
         read([pb.Image(encoded=data[: int(share * len(data))])])
-
-
-def test_unknown_encoding_is_unsupported():
-    with pytest.raises(UnsupportedError, match="no encoding 99, expected one of ENCODING_RAW"):
-        codec.to_pictures([np.zeros((2, 2, 3), np.uint8)], 99)
-
-
-@pytest.mark.parametrize("array", [np.zeros((2, 2, 3)), np.zeros((2, 2, 4), np.uint8), np.zeros(3, np.uint8)])
-def test_arrays_that_are_no_images(array):
-    with pytest.raises(RequestError, match=r"expected .* uint8, got"):
-        codec.image_message(array)
 
 
 def test_costs():

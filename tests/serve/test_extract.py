@@ -1,3 +1,5 @@
+import dataclasses
+import os
 import signal
 import subprocess
 import sys
@@ -119,6 +121,90 @@ def test_another_list_or_model_is_refused(session, folder, tmp_path, toys):
     (folder / "05.png").unlink()
     with pytest.raises(JobError, match="differs in files, count"):
         extract(session, [folder], out, OPTIONS, Steps())
+
+
+def shorten(shard):
+    """Leave 4 of its 10 images: 24 are 3 parts."""
+    with tarfile.open(shard) as whole:
+        members = [(info, whole.extractfile(info)) for info in whole][:5]  # the folder, 4 images
+        with tarfile.open(shard.with_suffix(".new"), "w") as shorter:
+            for info, data in members:
+                shorter.addfile(info, data)
+    shard.with_suffix(".new").replace(shard)
+
+
+class Meddler(Steps):
+    """Does something to the images after they were counted."""
+
+    def __init__(self, deed):
+        super().__init__()
+        self.deed = deed
+
+    def __call__(self, done, total):
+        self.deed()
+        return super().__call__(done, total)
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        lambda folder: (folder / "shard.tar").unlink(),
+        lambda folder: shorten(folder / "shard.tar"),
+        lambda folder: (folder / "19.png").unlink(),
+        lambda folder: (folder / "19.png").write_bytes(b"another"),
+        lambda folder: [(folder / f"{name}.png").write_bytes(b"new") for name in ("191", "zz1", "zz2", "zz3")],
+        lambda folder: [(folder / f"zz{index}.png").write_bytes(b"new") for index in range(20)],
+    ],
+)
+@pytest.mark.parametrize("shard", [Shard(), Shard(2, 2)])
+def test_images_that_change_meanwhile_end_the_job_and_no_wrong_row_is_kept(session, folder, tmp_path, deed, shard):
+    out, options = tmp_path / "out.parquet", dataclasses.replace(OPTIONS, shard=shard)
+    extract(session, [folder], tmp_path / "whole.parquet", options, Steps())
+    kept = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    with pytest.raises(JobError, match="images were changed while they were read"):
+        extract(session, [folder], out, options, Meddler(lambda: deed(folder)))
+    assert not out.exists()
+    for path in folder.glob("*.png"):
+        path.unlink()
+    for path, data in kept.items():
+        path.write_bytes(data)
+    extract(session, [folder], out, options, Steps())  # what it goes on with is right
+    assert out.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+def test_a_kill_right_after_the_end_is_no_error(session, folder, tmp_path, monkeypatch):
+    out = tmp_path / "out.parquet"
+    with monkeypatch.context() as killed:
+        killed.setattr(table.shutil, "rmtree", lambda *_, **__: None)
+        first = extract(session, [folder], out, OPTIONS, Steps())
+    steps = Steps()
+    assert extract(session, [folder], out, OPTIONS, steps) == first
+    assert (steps.done, steps.total, steps.seen) == (30, 30, 0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.parquet"]
+
+
+def test_a_file_name_that_is_no_text(session, tmp_path):
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "images" / os.fsdecode(b"\xff.png"))
+    assert extract(session, [tmp_path / "images"], tmp_path / "out.parquet", OPTIONS, Steps()).failed == 0
+    assert pq.read_table(tmp_path / "out.parquet").column("path").to_pylist() == [f"{tmp_path}/images/\\xff.png"]
+
+
+def test_thin_images_need_no_memory_and_what_cannot_be_fitted_is_a_row(tmp_path, toys, monkeypatch):
+    path = toys.write_encoder(tmp_path / "models" / "e" / "1" / "model.onnx", resize=16)
+    session = open_session(find_models(path)[0], RuntimeOptions(("CPU",), 1))
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (200_000, 1), "red").save(tmp_path / "images" / "thin.png")
+    written = extract(session, [tmp_path / "images"], tmp_path / "out.parquet", OPTIONS, Steps())
+    assert (written.rows, written.failed) == (1, 0)
+    np.testing.assert_allclose(pq.read_table(tmp_path / "out.parquet").to_pylist()[0]["embedding"], [1, 0, 0])
+
+    def exhausted(self, image):
+        raise MemoryError
+
+    monkeypatch.setattr(module.Fit, "__call__", exhausted)
+    written = extract(session, [tmp_path / "images"], tmp_path / "again.parquet", OPTIONS, Steps())
+    assert written.shown == ((str(tmp_path / "images" / "thin.png"), "out of memory"),)
 
 
 def test_nothing_to_do(session, repository, tmp_path):

@@ -17,6 +17,7 @@ def test_newest_version_of_every_model(tmp_path):
     (tmp_path / "b" / "11").mkdir()  # half-written: no file yet
     touch(tmp_path / "a" / "1" / "model.onnx")
     touch(tmp_path / "notes" / "readme.txt")
+    touch(tmp_path / ".c.partial" / "1" / "model.onnx")  # an export in progress
     assert [(m.name, m.version) for m in find_models(tmp_path)] == [("a", "1"), ("b", "10")]
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import grpc
 import numpy as np
@@ -145,6 +146,35 @@ def test_draining_answers_every_accepted_request(slow):
         results = [call.result() for call in running_calls]
     assert results == [True] * 40
     client.close()
+
+
+def test_a_request_that_never_fits_is_refused_for_what_it_is(tmp_path, toys):
+    toys.write_encoder(tmp_path / "e" / "1" / "model.onnx", resize=64, crop=64)
+    config = ServeConfig(address="localhost:0", threads=1, queue_pixels=8192, max_image_pixels=8192)
+    with running(load_sessions(tmp_path, config), config) as address, Client(address, timeout=20) as client:
+        assert len(client.embed([IMAGE] * 2).embeddings) == 2  # each becomes 4096 pixels
+        for images, keep_size in (([b"not even read"] * 3, False), ([IMAGE] * 9, True)):
+            with pytest.raises(errors.RequestError, match="at most 8192 pixels in one request"):
+                client.embed(images, keep_size=keep_size)
+        assert len(client.embed([IMAGE] * 8, keep_size=True).embeddings) == 8
+
+
+def test_it_ends_when_grace_does_whatever_waits(slow):
+    with ExitStack() as later, ThreadPoolExecutor(20) as pool:
+        with slow(0.2, batch_images=1, grace=0.5) as address:
+            client, channel = Client(address, timeout=20), later.enter_context(grpc.insecure_channel(address))
+            watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+            assert next(watch).status == SERVING  # and it does not hang up
+            assert attempt(client) is True
+            running_calls = [pool.submit(attempt, client) for _ in range(20)]
+            time.sleep(0.3)
+            stopped = time.monotonic()
+        took = time.monotonic() - stopped
+        results = Counter(type(call.result()) for call in running_calls)
+        client.close()
+    assert took < 0.5 + 0.2 + 1 + 0.8  # grace, the batch that runs, the last bytes, a slow machine
+    assert set(results) == {bool, errors.UnavailableError}
+    assert 1 <= results[bool] <= 6
 
 
 @pytest.mark.parametrize(

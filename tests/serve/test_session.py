@@ -4,7 +4,8 @@ import pytest
 
 from serve.errors import ConfigError, FaultError, RepositoryError
 from serve.repository import find_models
-from serve.session import OUTPUTS, RuntimeOptions, open_only, open_session
+from serve.session import OUTPUTS, RuntimeOptions, Session, open_only, open_session
+from serve.waiting import BatchLimits
 
 OPTIONS = RuntimeOptions(("CPU",), threads=1)
 
@@ -38,9 +39,17 @@ def test_a_failing_run_is_our_fault(repository):
         opened(repository / "toy-encoder").run((np.zeros((2, 4, 4, 1), np.uint8),), ("embedding",))
 
 
-def test_warm_up_takes_every_size(repository):
-    opened(repository / "toy-autoencoder").warm_up((), (1, 2))
-    opened(repository / "toy-segmenter").warm_up((3, 5))
+def test_warm_up_runs_what_a_batch_may_hold(repository, monkeypatch):
+    ran, run = [], Session.run
+
+    def spied(self, inputs, outputs):
+        ran.append(inputs[0].shape[:3])
+        return run(self, inputs, outputs)
+
+    monkeypatch.setattr(Session, "run", spied)
+    opened(repository / "toy-autoencoder").warm_up((), BatchLimits(images=8, pixels=5 * 16 * 16))
+    opened(repository / "toy-segmenter").warm_up((3, 50), BatchLimits(images=8, pixels=1000))
+    assert ran == [(1, 16, 16), (5, 16, 16), (1, 3, 3), (8, 3, 3), (1, 50, 50)]
 
 
 def test_damaged_foreign_and_bare_files(tmp_path, toys):

@@ -6,9 +6,10 @@ import pytest
 
 from serve import table as module
 from serve.errors import JobError
-from serve.table import FeatureTable, Job, Rows
+from serve.rows import Job, Rows
+from serve.table import FeatureTable
 
-JOB = Job("m", "1", "w", size=2, keep_size=False, files="f", shard="1/1", count=7, batch=4)
+JOB = Job("m", "1", "w", "CPU", size=2, keep_size=False, files="f", shard="1/1", count=7, batch=4)
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +43,6 @@ def test_parts_become_one_table(tmp_path):
     assert read.column("error").to_pylist()[3:5] == [None, "broken"]
     assert read.schema.metadata[b"symae"]
     assert [path.name for path in out.parent.iterdir()] == ["features.parquet"]
-    with pytest.raises(JobError, match="exists already"):
-        FeatureTable(out, JOB)
 
 
 def test_resume_knows_what_is_done_and_redoes_what_is_damaged(tmp_path):
@@ -59,7 +58,9 @@ def test_resume_knows_what_is_done_and_redoes_what_is_damaged(tmp_path):
         assert table.done() == set()
 
 
-@pytest.mark.parametrize("change", [{"weights": "v"}, {"files": "g", "count": 8}, {"shard": "1/2"}])
+@pytest.mark.parametrize(
+    "change", [{"weights": "v"}, {"provider": "CUDA"}, {"files": "g", "count": 8}, {"shard": "1/2"}]
+)
 def test_another_job_is_refused(tmp_path, change):
     out = tmp_path / "features.parquet"
     with FeatureTable(out, JOB):
@@ -74,3 +75,72 @@ def test_two_at_a_time_are_refused(tmp_path):
     out = tmp_path / "features.parquet"
     with FeatureTable(out, JOB), pytest.raises(JobError, match="another process is at work"):
         FeatureTable(out, JOB)
+
+
+def finished(out):
+    with FeatureTable(out, JOB) as table:
+        for number in range(3):
+            table.write(number, rows_of(table, number))
+        return table.finish()
+
+
+def test_the_same_job_again_says_what_is_there_and_removes_what_a_kill_left(tmp_path, monkeypatch):
+    out = tmp_path / "features.parquet"
+    with monkeypatch.context() as killed:
+        killed.setattr(module.shutil, "rmtree", lambda *_, **__: None)
+        first = finished(out)
+    before, parts = out.stat(), tmp_path / "features.parquet.parts"
+    assert parts.exists()
+    with FeatureTable(out, JOB) as table:
+        assert table.done() == {0, 1, 2}
+        assert table.finish() == first
+    assert (out.stat().st_ino, parts.exists()) == (before.st_ino, False)
+
+
+@pytest.mark.parametrize("content", [None, b"no table"])
+def test_what_is_not_of_this_job_is_left_alone(tmp_path, content):
+    out = tmp_path / "features.parquet"
+    if content is None:
+        finished(out)
+    else:
+        out.write_bytes(content)
+    before = out.read_bytes()
+    with pytest.raises(JobError, match="exists already"):
+        FeatureTable(out, dataclasses.replace(JOB, files="g"))
+    assert out.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_overwriting_waits_for_its_turn(tmp_path):
+    out = tmp_path / "features.parquet"
+    with FeatureTable(out, JOB):
+        out.write_bytes(b"finished meanwhile")
+        with pytest.raises(JobError, match="another process is at work"):
+            FeatureTable(out, JOB, overwrite=True)
+        assert out.exists()
+    with FeatureTable(out, JOB, overwrite=True) as table:
+        assert not out.exists() and table.done() == set()
+
+
+def test_a_lock_of_a_folder_that_is_gone_is_taken_anew(tmp_path, monkeypatch):
+    out, flock, opened = tmp_path / "features.parquet", module.fcntl.flock, []
+
+    def late(lock, how):  # the holder of the lock finishes between our opening and our locking it
+        if not opened:
+            module.shutil.rmtree(tmp_path / "features.parquet.parts")
+        opened.append(lock)
+        flock(lock, how)
+
+    monkeypatch.setattr(module.fcntl, "flock", late)
+    with FeatureTable(out, JOB), pytest.raises(JobError, match="another process is at work"):
+        FeatureTable(out, JOB)
+    assert len(opened) == 3
+
+
+def test_rows_that_were_never_filled_are_refused(tmp_path):
+    with FeatureTable(tmp_path / "features.parquet", JOB) as table:
+        rows = Rows(3, 2)
+        rows.fail(1, "1.png", "broken")
+        with pytest.raises(JobError, match="2 of 3 rows have no image"):
+            table.write(0, rows)
+        assert table.done() == set()

@@ -38,7 +38,7 @@ def test_a_digit_is_where_the_map_says() -> None:
         example = Scenes("train")[index]
         inside = example.image[example.target == np.max(example.target)].std(axis=0).mean()
         quieter += inside < example.image.reshape(-1, 3).std(axis=0).mean()
-    assert quieter >= 18
+    assert quieter >= 16
 
 
 def test_scenes_are_a_function_of_their_number() -> None:
@@ -51,7 +51,7 @@ def test_classes_colours_and_sizes() -> None:
     for part, material in PARTS.items():
         dataset = open_dataset("scenes", target=Target.MAP, part=part, options=DataOptions())
         assert len(dataset) == material.count
-        assert dataset.classes == ("background", *DIGITS) and len(set(dataset.colours)) == 5
+        assert dataset.classes == ("background", *DIGITS) and len(set(dataset.colours)) == 4
     lists = open_dataset("scenes", target=Target.MULTILABEL, part="train", options=DataOptions(channels=1))
     assert lists.classes == DIGITS and lists.colours == () and lists[0].image.shape == (SIDE, SIDE, 1)
     assert COLOURS[0] == (0, 0, 0)
@@ -59,7 +59,7 @@ def test_classes_colours_and_sizes() -> None:
 
 def test_all_digits_occur_about_as_often() -> None:
     share = np.mean([Scenes("train", Target.MULTILABEL)[i].target for i in range(300)], axis=0)
-    assert share.min() > 0.25 and share.max() < 0.45
+    assert share.min() > 0.3 and share.max() < 0.6
 
 
 def test_one_class_a_scene_is_not_to_be_had() -> None:

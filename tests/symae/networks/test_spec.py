@@ -144,12 +144,18 @@ def test_rednet_needs_an_even_depth(depth):
         ({"channels": 2}, "must be 1 .* or 3"),
         ({"width": 0}, "must be > 0"),
         ({"width": float("nan")}, "must be > 0"),
-        ({"full": (Layer(4, kernel=2),)}, "odd sides"),
+        ({"full": ()}, "at least one convolution"),
     ],
 )
 def test_values_out_of_range_are_refused(change, message):
     with pytest.raises(RecipeError, match=message):
         dataclasses.replace(network2(), **change)
+
+
+@pytest.mark.parametrize("values", [(0, 3, 1), (4, 2, 1), (4, -1, 1), (4, 3, 0)])
+def test_layers_out_of_range_are_refused(values):
+    with pytest.raises(RecipeError):
+        Layer(*values)
 
 
 @pytest.mark.parametrize("spec", [*PAPER.values(), rednet(10)])

@@ -1,0 +1,30 @@
+"""Files that appear whole or not at all, whatever stops the writing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["appears_whole"]
+
+
+@contextmanager
+def appears_whole(path: Path, partial: Path | None = None) -> Iterator[Path]:
+    """Give a name to write to; what was written takes the place of `path` when the block ends well.
+
+    It is flushed to the disk before it is renamed. If the block fails, an older file at `path` stays.
+
+    Args:
+        path: where it shall appear.
+        partial: the name to write to, on the same disk; left out, one beside `path`.
+    """
+    partial = partial or path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,31 @@
+import resource
+
+import numpy as np
+import pytest
+
+from serve.image import ImageError, centre_crop, resize_and_crop, resize_shorter_side
+
+
+@pytest.mark.parametrize("size", [(1, 1), (16, 16), (30, 41), (41, 30), (9, 72), (72, 9), (100, 13)])
+@pytest.mark.parametrize("crop", [16, 11])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_resize_and_crop_are_both_in_one(rng, size, crop, channels):
+    image = rng.integers(0, 256, (*size, channels), dtype=np.uint8)
+    expected = centre_crop(resize_shorter_side(image, 16), crop, crop)
+    np.testing.assert_array_equal(resize_and_crop(image, 16, crop), expected)
+
+
+@pytest.mark.parametrize("size", [(1, 200_000), (200_001, 1), (3, 60_000)])
+def test_thin_images_are_fitted_in_little_memory(size):
+    ramp = np.linspace(0, 255, max(size)).astype(np.uint8)
+    image = np.broadcast_to((ramp if size[1] > size[0] else ramp[:, None])[..., None], (*size, 3))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    fitted = resize_and_crop(np.ascontiguousarray(image), 32, 32)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # KiB
+    assert fitted.shape == (32, 32, 3)
+    assert abs(int(fitted.mean()) - 127) <= 1  # the centre
+
+
+def test_a_resized_image_has_a_limit():
+    with pytest.raises(ImageError, match="would have 6400000 x 32 pixels, more than the limit"):
+        resize_shorter_side(np.zeros((1, 200_000, 3), np.uint8), 32)
