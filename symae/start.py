@@ -16,7 +16,7 @@ import torch
 from symae.data import Dataset, UnreadableImage
 from symae.errors import RunError
 from symae.networks import Encoder
-from symae.networks.autoencoder import initialise
+from symae.networks.autoencoder import Initialisation, initialise
 from symae.randomness import generator
 from symae.recipes import Recipe
 from symae.weights import Model, ModelCard, load_tensors
@@ -49,9 +49,9 @@ class Transfer:
         return text
 
 
-def draw_weights(model: Model, seed: int) -> None:
-    """Draw all weights from N(0, 0.01), as the seed has them."""
-    initialise(model, generator("cpu", seed, "weights"))
+def draw_weights(model: Model, rule: Initialisation, seed: int) -> None:
+    """Draw all weights by a rule, as the seed has them."""
+    initialise(model, generator("cpu", seed, "weights"), rule)
 
 
 def measure_pixels(encoder: Encoder, training: Dataset) -> None:

@@ -90,7 +90,7 @@ def _card(recipe: Recipe, training: Dataset, seed: int, data: str) -> ModelCard:
 
 
 def _start(model: Model, plan: Plan, training: Dataset) -> str:
-    draw_weights(model, plan.seed)
+    draw_weights(model, plan.recipe.fresh, plan.seed)
     if plan.init is not None:
         return f"from {plan.init}: {transfer(model, plan.init, plan.recipe)}"
     measure_pixels(model.encoder, training)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # servers and trainers share few cores in the tests
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # servers and trainers share few cores in the tests
 
 
 def blobs(rng, height, width, channels=3):

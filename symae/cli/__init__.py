@@ -17,9 +17,10 @@ import click
 
 __all__ = ["main"]
 
-# Threads that spin while they wait cost a busy machine far more than they win on a quiet one: on two cores
-# with one of them taken, training ran at 29 images/s spinning and at 136 sleeping.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported
+# Threads that spin long while they wait win little on a quiet machine and cost a busy one much: on two cores
+# training ran at 372 images/s spinning without end, 318 like this and 237 sleeping; with one core taken by others
+# at 29 to 101, 117 and 130.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # read when torch is imported
 
 COMMANDS = {  # name -> (module of this package, one line of help), in the order of the work
     "recipes": "train",

@@ -7,6 +7,7 @@ buffers, so that no caller can get them wrong.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,9 @@ from torch import Tensor, nn
 
 from symae.networks.spec import Layer, NetworkSpec
 
-__all__ = ["Decoder", "Encoder", "Encoding", "SymmetricAutoencoder", "initialise"]
+__all__ = ["Decoder", "Encoder", "Encoding", "Initialisation", "SymmetricAutoencoder", "initialise"]
+
+Initialisation = Literal["gaussian", "he"]
 
 
 @dataclass(frozen=True)
@@ -144,19 +147,32 @@ class SymmetricAutoencoder(nn.Module):
         return x * self.encoder.std + self.encoder.mean
 
 
-def initialise(module: nn.Module, generator: torch.Generator | None = None, std: float = 0.01) -> None:
-    """Draw all weights from N(0, std), with zero biases (section 4); BN starts as the identity.
+def initialise(module: nn.Module, generator: torch.Generator | None = None, rule: Initialisation = "gaussian") -> None:
+    """Draw all weights anew, with zero biases; BN starts as the identity.
 
     Args:
-        module: its convolutions, deconvolutions and linear layers are drawn anew, in their order.
+        module: its convolutions, deconvolutions and linear layers are drawn in their order.
         generator: source of randomness, on the module's device; None: PyTorch's own.
-        std: standard deviation, > 0.
+        rule: "gaussian" is N(0, 0.01), the paper's (section 4); "he" is N(0, 2 / fan-in), after He et al. 2015,
+            which keeps the size of activations and gradients, and trains much faster where a rate of 1e-3
+            and more is 20 % of a paper's weight at every step of Adam.
     """
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            std = 0.01 if rule == "gaussian" else (2 / _fan_in(part)) ** 0.5
             nn.init.normal_(part.weight, std=std, generator=generator)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
+
+
+def _fan_in(part: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> float:
+    """Inputs that one output is summed from; of a strided deconvolution's kernel, each output meets a part."""
+    if isinstance(part, nn.Linear):
+        return part.in_features
+    area = part.kernel_size[0] * part.kernel_size[1]
+    if isinstance(part, nn.ConvTranspose2d):
+        return part.in_channels * area / (part.stride[0] * part.stride[1])
+    return part.in_channels * area
 
 
 def _deconvolve(deconvolution: nn.Module, x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -28,6 +28,7 @@ PRETRAIN = Recipe(
     corruption=Mixture((GaussianNoise(5, 55), SmallBlocks(), BigBlock())),
     validation=0.02,
     keep="best",
+    fresh="he",
 )
 
 CLASSIFY = dataclasses.replace(

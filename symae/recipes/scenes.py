@@ -16,8 +16,8 @@ CLASSIFY = Recipe(
     network=NETWORK,
     data="scenes",
     multi_label=True,
-    epochs=5,
-    milestones=(4,),
+    epochs=4,
+    milestones=(3,),
     batch_size=16,
     learning_rate=2e-3,
     crop=48,
@@ -26,7 +26,11 @@ CLASSIFY = Recipe(
     initialise="encoder",
     pretrained_by="photos",
     test_crops="whole",
-    validate_every=5,
+    validate_every=4,
+    fresh="he",
+    # Measured on the validation part, from scratch, four epochs: a mean IoU of 90 % with N(0, 2 / fan-in), 40 % with
+    # N(0, 0.01), whose maps said where digits are but not which.
+    deviations=("weights from N(0, 2 / fan-in), not N(0, 0.01)",),
 )
 
 SEGMENT = dataclasses.replace(
@@ -35,10 +39,7 @@ SEGMENT = dataclasses.replace(
     stage="segment",
     summary="which pixels of a scene belong to which digit",
     multi_label=False,
-    epochs=6,
-    milestones=(5,),
     initialise="encoder+decoder",
-    validate_every=6,
 )
 
 ROWS = (CLASSIFY, SEGMENT)

@@ -11,6 +11,7 @@ from pydantic import Field
 from symae.corruption import Clean, Corruption
 from symae.errors import RecipeError
 from symae.networks import NetworkSpec
+from symae.networks.autoencoder import Initialisation
 from symae.weights import Stage
 
 __all__ = ["Initialise", "Recipe", "Reported"]
@@ -58,6 +59,7 @@ class Recipe:
         labels: size of a class-balanced, seeded subset of the training images; None: all.
         fold: one of STL-10's ten folds, 0..9; None: all training images.
         validation: part of the training images held out, where the data has no validation part of its own.
+        fresh: how weights are drawn: "gaussian" as in the paper, or "he"; see `symae.networks.autoencoder.initialise`.
         initialise: the parts that come from `--init`.
         hold_epochs: first epochs in which those parts stay as they are (weights and BN statistics).
         pretrained_by: the recipe whose run is meant to be given as `--init`; empty: none.
@@ -89,6 +91,7 @@ class Recipe:
     labels: int | None = None
     fold: int | None = None
     validation: float = 0.0
+    fresh: Initialisation = "gaussian"
     initialise: Initialise = "nothing"
     hold_epochs: int = 0
     pretrained_by: str = ""
