@@ -28,7 +28,6 @@ PRETRAIN = Recipe(
     corruption=Mixture((GaussianNoise(5, 55), SmallBlocks(), BigBlock())),
     validation=0.02,
     keep="best",
-    fresh="he",
 )
 
 CLASSIFY = dataclasses.replace(
@@ -43,6 +42,7 @@ CLASSIFY = dataclasses.replace(
     corruption=SmallBlocks(),
     corruption_probability=0.0,
     validation=0.1,
+    fresh="he",  # a head that starts small learns slowly, see scenes.py
     initialise="encoder",
     hold_epochs=5,
     pretrained_by="pretrain",

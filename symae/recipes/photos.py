@@ -29,7 +29,5 @@ ROWS = (
         corruption=Mixture((GaussianNoise(5, 55), GaussianNoise(30), SmallBlocks(), BigBlock(0.3))),
         test_crops="whole",
         validate_every=5,
-        fresh="he",
-        deviations=("weights from N(0, 2 / fan-in), not N(0, 0.01)",),
     ),
 )
