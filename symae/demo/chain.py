@@ -12,6 +12,7 @@ from pathlib import Path
 
 from export import export_run
 from symae.assess import assess
+from symae.data.scenes import PARTS
 from symae.demo import calls, features
 from symae.demo.page import Comparison, Page, write_page
 from symae.demo.picture import write_picture
@@ -50,6 +51,7 @@ class Plan:
         return Plan(pretrain, classify, segment, scenes=12)
 
 
+SCENES = PARTS["train"].count
 PLAN = Plan(find("photos"), find("scenes-classify"), find("scenes-segment"))
 
 
@@ -85,6 +87,7 @@ def run_demo(out: Path, plan: Plan = PLAN, say: Say = print) -> Path:
         answers=answers,
         neighbours=neighbours,
         comparisons=(_compare("classification", classify), _compare("segmentation", segment)),
+        labels=(plan.classify.labels or SCENES, plan.segment.labels or SCENES),
         losses={run.path.name: _losses(run) for run in (pretrained, *classify.runs, *segment.runs)},
         seconds=seconds,
         threads=_threads(),

@@ -40,11 +40,12 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """All that the page shows."""
+    """All that the page shows; `labels` counts the labelled scenes of classification and of segmentation."""
 
     answers: Answers
     neighbours: tuple[Neighbours, ...]
     comparisons: tuple[Comparison, ...]
+    labels: tuple[int, int]
     losses: Mapping[str, list[float]]
     seconds: Mapping[str, float]
     threads: int
