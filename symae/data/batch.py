@@ -12,10 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from serve.image import ImageError
+from symae.data.crops import fit
 from symae.data.dataset import Dataset, Example, UnreadableImage
 from symae.errors import DataError
 
-__all__ = ["Batch", "decode_ahead", "none_readable", "stack"]
+__all__ = ["Batch", "decode_ahead", "none_readable", "read_fitted", "stack"]
 
 DECODERS = min(8, os.cpu_count() or 1)
 
@@ -43,13 +45,28 @@ def stack(examples: Sequence[Example]) -> tuple[Tensor, Tensor | None]:
     return images.permute(0, 3, 1, 2).contiguous(), torch.from_numpy(np.stack(targets).astype(kind))
 
 
-def decode_ahead(dataset: Dataset, indices: Iterable[int]) -> Iterator[tuple[int, Example | UnreadableImage]]:
-    """Decode examples in the order asked for, some of them ahead in threads."""
+def read_fitted(dataset: Dataset, index: int, crop: int | None, resize: int | None) -> Example:
+    """Decode an example and resize it for its crop; see `symae.data.crops.fit`.
+
+    Raises:
+        UnreadableImage: its file cannot be read, or is so thin that it would grow beyond all bounds.
+    """
+    example = dataset[index]
+    try:
+        return fit(example, crop, resize)
+    except ImageError as error:
+        raise UnreadableImage(dataset.path(index), str(error)) from error
+
+
+def decode_ahead(
+    dataset: Dataset, indices: Iterable[int], crop: int | None, resize: int | None
+) -> Iterator[tuple[int, Example | UnreadableImage]]:
+    """Decode and fit examples in the order asked for, some of them ahead in threads."""
     with ThreadPoolExecutor(DECODERS) as pool:
         waiting: deque[tuple[int, Future[Example | UnreadableImage]]] = deque()
         try:
             for index in indices:
-                waiting.append((index, pool.submit(_decode, dataset, index)))
+                waiting.append((index, pool.submit(_decode, dataset, index, crop, resize)))
                 if len(waiting) > 4 * DECODERS:
                     index, future = waiting.popleft()
                     yield index, future.result()
@@ -65,8 +82,8 @@ def none_readable(dataset: Dataset, error: UnreadableImage) -> DataError:
     return DataError(f"none of the images of {dataset.name} can be read; the first: {error}")
 
 
-def _decode(dataset: Dataset, index: int) -> Example | UnreadableImage:
+def _decode(dataset: Dataset, index: int, crop: int | None, resize: int | None) -> Example | UnreadableImage:
     try:
-        return dataset[index]
+        return read_fitted(dataset, index, crop, resize)
     except UnreadableImage as error:
         return error

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 
 from symae.data.batch import Batch, decode_ahead, none_readable, stack
-from symae.data.crops import cut, draw_epoch, fit
+from symae.data.crops import cut, draw_epoch
 from symae.data.dataset import Dataset, Example, UnreadableImage
 from symae.data.resident import load_resident
 from symae.data.streaming import StreamedImages
@@ -141,12 +141,12 @@ def evaluation_batches(
     noted = {} if unreadable is None else unreadable
     waiting: list[Example] = []
     images, failure = 0, None
-    for index, found in decode_ahead(dataset, range(len(dataset))):
+    for index, found in decode_ahead(dataset, range(len(dataset)), crop, resize):
         if isinstance(found, UnreadableImage):
             log.warning("left out: %s", found)
             noted[found.path], failure = found.cause, failure or found
             continue
-        views = _views(fit(found, crop, resize), crop, crops, seed, index)
+        views = _views(found, crop, crops, seed, index)
         if waiting and (images == batch_size or views[0].image.shape != waiting[0].image.shape):
             yield _batch(waiting, device)
             waiting, images = [], 0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from symae.data.batch import Batch, decode_ahead, none_readable
-from symae.data.crops import Draws, fit
+from symae.data.crops import Draws
 from symae.data.dataset import Dataset, Example, UnreadableImage
 
 __all__ = ["ResidentImages", "load_resident"]
@@ -90,13 +90,12 @@ def load_resident(
         return None
     shelf: _Shelf | None = None
     failure = UnreadableImage("", "")
-    for index, found in decode_ahead(dataset, range(count)):
+    for index, found in decode_ahead(dataset, range(count), crop, resize):
         if isinstance(found, UnreadableImage):
             unreadable[found.path], failure = found.cause, found
             continue
-        example = fit(found, crop, resize)
-        shelf = shelf or _Shelf(count, example)
-        if not shelf.put(index, example):
+        shelf = shelf or _Shelf(count, found)
+        if not shelf.put(index, found):
             return None
         if progress is not None:
             progress(index + 1, count)
@@ -139,7 +138,7 @@ def _probe(dataset: Dataset, crop: int, resize: int | None, limit: int) -> bool:
     """Tell from a few images whether all may have one size and fit."""
     count = len(dataset)
     indices = sorted({probe * count // PROBES for probe in range(PROBES)})
-    found = [fit(item, crop, resize) for _, item in decode_ahead(dataset, indices) if isinstance(item, Example)]
+    found = [item for _, item in decode_ahead(dataset, indices, crop, resize) if isinstance(item, Example)]
     sizes = {example.image.shape for example in found}
     return not found or (len(sizes) == 1 and count * _bytes(found[0]) <= limit)
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 from torch.utils.data import Dataset as TorchDataset
 
-from symae.data.batch import Batch, none_readable, stack
-from symae.data.crops import Draws, cut, fit
+from symae.data.batch import Batch, none_readable, read_fitted, stack
+from symae.data.crops import Draws, cut
 from symae.data.dataset import Dataset, Example, UnreadableImage
 from symae.errors import DataError
 
@@ -132,7 +132,7 @@ class _Reader(TorchDataset[Read]):
         count = len(self._dataset)
         for candidate in range(index, index + min(count, PATIENCE)):
             try:
-                example = fit(self._dataset[candidate % count], self._crop, self._resize)
+                example = read_fitted(self._dataset, candidate % count, self._crop, self._resize)
                 return Read(cut(example, top, left, self._crop), failures, "")
             except UnreadableImage as error:
                 failures.append((error.path, error.cause))

@@ -5,8 +5,9 @@ import time
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from symae.data import Example, UnreadableImage
+from symae.data import DataOptions, Example, Target, UnreadableImage, open_dataset
 from symae.data.batch import decode_ahead, stack
 
 IMAGE = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
@@ -46,7 +47,7 @@ class Slow:
 
 
 def test_order_is_kept_and_failures_are_values() -> None:
-    found = dict(decode_ahead(Slow(), range(12)))
+    found = dict(decode_ahead(Slow(), range(12), None, None))
     assert list(found) == list(range(12))
     assert isinstance(found.pop(3), UnreadableImage)
     assert all(item.target == index for index, item in found.items())
@@ -54,7 +55,15 @@ def test_order_is_kept_and_failures_are_values() -> None:
 
 def test_little_is_decoded_for_who_stops_early() -> None:
     dataset = Slow()
-    ahead = decode_ahead(dataset, range(10_000))
+    ahead = decode_ahead(dataset, range(10_000), None, None)
     next(ahead)
     ahead.close()
     assert dataset.asked < 200
+
+
+def test_an_image_that_would_grow_beyond_all_bounds_is_unreadable(tmp_path) -> None:
+    Image.fromarray(np.zeros((1, 30_000, 3), np.uint8)).save(tmp_path / "thin.png")
+    dataset = open_dataset(str(tmp_path), target=Target.NONE, part="train", options=DataOptions())
+    [(_, found)] = decode_ahead(dataset, range(1), 64, 96)
+    assert isinstance(found, UnreadableImage)
+    assert "thin.png" in found.path
