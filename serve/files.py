@@ -19,6 +19,9 @@ def appears_whole(path: Path, partial: Path | None = None) -> Iterator[Path]:
     Args:
         path: where it shall appear.
         partial: the name to write to, on the same disk; left out, one beside `path`.
+
+    Raises:
+        OSError: naming `path`, whatever file it was that could not be written.
     """
     partial = partial or path.with_name(f".{path.name}.partial")
     try:
@@ -26,5 +29,7 @@ def appears_whole(path: Path, partial: Path | None = None) -> Iterator[Path]:
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         partial.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         partial.unlink(missing_ok=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from serve.files import appears_whole
 from symae.errors import Interrupted
-from symae.files import written_whole
 from symae.module import TrainingModule
 from symae.run import Run
 
@@ -77,7 +77,7 @@ class Checkpoint(Callback):
     def _save(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, TrainingModule)
         pl_module.check_losses()
-        with written_whole(self._path) as file:
+        with appears_whole(self._path) as file:
             trainer.save_checkpoint(file)
         self._saved_at = time.monotonic()
         if self._signal:

@@ -11,8 +11,8 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from serve.files import appears_whole
 from symae.data import Batch, TrainingLoader
-from symae.files import written_whole
 from symae.run import Run
 from symae.validation import Validation
 
@@ -94,7 +94,7 @@ class Journal(Callback):
 def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write the whole table, with the columns of all its rows; it appears whole or not at all."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    with written_whole(path) as partial, partial.open("w", newline="") as file:
+    with appears_whole(path) as partial, partial.open("w", newline="") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -9,11 +9,11 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torchvision.utils import make_grid
 
+from serve.files import appears_whole
 from symae.corruption import corrupt
 from symae.data import Batch, Dataset, evaluation_batches
 from symae.data.dataset import VOID, spread
 from symae.evaluate import visible
-from symae.files import written_whole
 from symae.randomness import generator
 from symae.recipes import Recipe
 from symae.weights import Model
@@ -36,7 +36,7 @@ def write(model: Model, recipe: Recipe, dataset: Dataset, path: Path, *, device:
         clean = batch.images.float() / 255
         picture = _draw(model, recipe, dataset, clean, batch.targets)
     model.train(training)
-    with written_whole(path) as file:
+    with appears_whole(path) as file:
         picture.save(file, "PNG")
 
 

@@ -18,8 +18,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from serve.files import appears_whole
 from symae.errors import RecipeError, RunError
-from symae.files import written_whole
 from symae.recipes import Recipe, from_dict, to_dict
 from symae.weights import WEIGHTS
 
@@ -145,5 +145,5 @@ def commit() -> str:
 
 
 def _write(path: Path, values: Mapping[str, Any]) -> None:
-    with written_whole(path / RECIPE) as file:
+    with appears_whole(path / RECIPE) as file:
         file.write_text(json.dumps(values, indent=2) + "\n")

@@ -18,8 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import nn
 
+from serve.files import appears_whole
 from symae.errors import RecipeError, RunError
-from symae.files import written_whole
 from symae.networks import Classifier, NetworkSpec, Segmenter, SymmetricAutoencoder
 
 __all__ = ["WEIGHTS", "Model", "ModelCard", "Stage", "build", "load", "load_card", "load_tensors", "save"]
@@ -95,7 +95,7 @@ def save(model: nn.Module, card: ModelCard, path: Path) -> None:
     """Write weights and card; the file appears whole or not at all."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     data = serialise(tensors, metadata={KEY: card.to_json()})
-    with written_whole(path) as file:
+    with appears_whole(path) as file:
         file.write_bytes(data)  # Python's own writing, whose errors are OSErrors
 
 

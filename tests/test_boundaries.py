@@ -9,11 +9,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 WINGS = {"symae", "export", "serve"}
-# Three leaves of `serve` are the common ground: pixels, which images are meant, and what a model says of itself.
+# Four leaves of `serve` are the common ground: pixels, which images are meant, files that appear whole, and what a
+# model says of itself.
 ALLOWED = {
     "serve": set(),
     "export": {"symae", "serve.metadata"},
-    "symae": {"serve.image", "serve.paths"},
+    "symae": {"serve.files", "serve.image", "serve.paths"},
     "symae/cli": {"symae", "export", "serve"},
     "symae/demo": {"symae", "export", "serve"},
 }

@@ -17,10 +17,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from serve.files import appears_whole
 from symae.demo.calls import Answers
 from symae.demo.features import Neighbours
 from symae.demo.picture import overlay
-from symae.files import written_whole
 
 __all__ = ["Comparison", "Page", "write_page"]
 
@@ -71,7 +71,7 @@ def write_page(page: Page, path: Path) -> Path:
     environment.filters.update(photo=_photo, picture=_picture)
     template = environment.from_string((files("symae.demo") / "page.html").read_text())
     html = template.render(page=page, losses=_loss_curves(page.losses), overlay=overlay)
-    with written_whole(path) as file:
+    with appears_whole(path) as file:
         file.write_text(html)
     return path
 

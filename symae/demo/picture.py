@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from serve.files import appears_whole
 from symae.data.dataset import VOID
 from symae.demo.calls import Answers
-from symae.files import written_whole
 
 __all__ = ["overlay", "write_picture"]
 
@@ -29,7 +29,7 @@ def write_picture(answers: Answers, path: Path) -> Path:
         for pixels in (scene.image, overlay(scene.image, scene.labels, answers.colours))
     ]
     sheet = _stacked([_beside(photos), _beside(scenes)])
-    with written_whole(path) as file:
+    with appears_whole(path) as file:
         Image.fromarray(sheet).save(file, "PNG", optimize=True)
     return path
 
