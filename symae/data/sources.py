@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import re
 from pathlib import Path
 
@@ -25,6 +26,8 @@ TORCHVISION = ("cifar10", "cifar100", "stl10", "voc2007", "voc2012")
 NAMES = (*BUILT_IN, *TORCHVISION)
 
 # What a folder holds when it is, or contains, one of TorchVision's layouts; paths end at its root.
+log = logging.getLogger(__name__)
+
 LAYOUTS = {
     "cifar-10-batches-py": "cifar10",
     "cifar-100-python": "cifar100",
@@ -60,6 +63,8 @@ def open_dataset(data: str, *, target: Target, part: Part, options: DataOptions)
 def _parts(data: str, target: Target, options: DataOptions) -> Parts:
     folder = Path(data).expanduser()
     name, root = (data, options.root) if data in NAMES else _layout(folder)
+    if data in NAMES and folder.is_dir():
+        log.warning("%s is taken as the data set of that name: for the folder here write ./%s", data, data)
     if options.fold is not None and name != "stl10":
         raise DataError(f"fold={options.fold} was asked of {data}: only STL-10 has folds; leave fold out")
     if name == "photos":

@@ -36,3 +36,11 @@ def test_a_folder_may_bear_odd_signs(tmp_path: Path, write) -> None:
     write("odd {0..3} [x].tar/1.png")
     folder = tmp_path / "odd {0..3} [x].tar"
     assert len(open_dataset(str(folder), target=Target.NONE, part="train", options=DataOptions())) == 1
+
+
+def test_a_folder_with_the_name_of_a_set_is_told_apart(tmp_path: Path, write, monkeypatch, caplog) -> None:
+    write("photos/one.png")
+    monkeypatch.chdir(tmp_path)
+    assert open_dataset("photos", target=Target.NONE, part="train", options=DataOptions()).name == "photos-train"
+    assert "write ./photos" in caplog.text
+    assert len(open_dataset("./photos", target=Target.NONE, part="train", options=DataOptions())) == 1
