@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -10,9 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "decoding_news"]
 
 LINE_SECONDS = 30.0  # between two lines where there is no terminal
+DECODING_SECONDS = 5.0  # between two lines while images are decoded
 
 
 class Progress(Callback):
@@ -71,6 +73,28 @@ class Progress(Callback):
 
     def _total(self, trainer: Trainer) -> int:
         return self._steps * (trainer.max_epochs or 0)
+
+
+def decoding_news(say: Callable[[str], None], began: float | None = None) -> Callable[[int, int], None]:
+    """Make what tells, every few seconds, how far the decoding of images into memory is.
+
+    Args:
+        say: gets each line.
+        began: on the monotonic clock; None: now.
+
+    Returns:
+        To be called with (images done, images in all).
+    """
+    began = told = time.monotonic() if began is None else began
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told > DECODING_SECONDS:
+            told, rate = now, done / (now - began)
+            say(f"decoded {done:,} of {total:,} images, {rate:,.0f} images/s, {_clock((total - done) / rate)} left")
+
+    return tell
 
 
 def _clock(seconds: float) -> str:

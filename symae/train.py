@@ -20,7 +20,7 @@ from symae.device import Device, parse_device
 from symae.errors import RunError
 from symae.journal import Journal
 from symae.module import Epochs, TrainingModule
-from symae.progress import Progress
+from symae.progress import Progress, decoding_news
 from symae.recipes import Recipe
 from symae.request import Plan, Request, open_part, open_validation, resolve
 from symae.run import Run
@@ -57,7 +57,7 @@ def train(request: Request, say: Say = print) -> Run:
     model = build(card)
     if plan.fresh:
         say(_start(model, plan, training))
-    loader = _loader(recipe, training, seed, device, request.workers)
+    loader = _loader(plan, training, device, request.workers, say)
     run = _enter(request.out, plan, training, device)
     say(f"{recipe.name}: {len(training)} images, {len(loader)} steps an epoch, on {device.describe()}")
     _fit(run, model, loader, Validation(run, card, validation, training), device, say)
@@ -97,16 +97,18 @@ def _start(model: Model, plan: Plan, training: Dataset) -> str:
     return "all weights drawn anew"
 
 
-def _loader(recipe: Recipe, training: Dataset, seed: int, device: Device, workers: int) -> TrainingLoader:
+def _loader(plan: Plan, training: Dataset, device: Device, workers: int, say: Say) -> TrainingLoader:
+    recipe = plan.recipe
     return TrainingLoader(
         training,
         batch_size=recipe.batch_size,
         crop=recipe.crop,
         resize=recipe.resize,
         flip=recipe.flip,
-        seed=seed,
+        seed=plan.seed,
         device=device.torch,
         workers=workers,
+        progress=decoding_news(say),
     )
 
 

@@ -55,7 +55,7 @@ class Classified:
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds from call to reply over many calls, one 64 x 64 image each, one caller."""
+    """Milliseconds from call to reply over many calls, one scene each, one caller."""
 
     call: str
     median: float
