@@ -57,6 +57,8 @@ def fold_encoder(encoder: Encoder) -> Encoder:
 def _fold_encoder(encoder: Encoder, joins: Mapping[int, Tensor]) -> None:
     """Fold each BN but those of the convolutions in `joins`, which are scaled as their deconvolution wants it."""
     for index, (convolution, norm) in enumerate(zip(encoder.convolutions, encoder.norms, strict=True)):
+        if isinstance(norm, nn.Identity):
+            continue
         scale, shift = _affine(norm)
         join = joins.get(index + 1)  # convolutions are counted from 1
         if join is None:
@@ -71,6 +73,9 @@ def _fold_decoder(decoder: Decoder) -> dict[int, Tensor]:
     """Fold each BN; return the scale, never 0, of each one whose input is joined by a raw convolution i."""
     spec, joins = decoder.spec, {}
     for index, (deconvolution, norm) in enumerate(zip(decoder.deconvolutions, decoder.norms, strict=True)):
+        if isinstance(norm, nn.Identity):
+            decoder.deconvolutions[index] = _scaled(deconvolution, torch.ones(1), None)
+            continue
         scale, shift = _affine(norm)
         ends_at = len(spec.full) - index - 1
         if spec.join == "pre" and ends_at in spec.joined:

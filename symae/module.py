@@ -1,17 +1,19 @@
 """The one Lightning module: what a training step is. Lightning's Trainer carries the loop around it.
 
-Nothing here remembers anything between steps but weights and optimiser: the rate, what is held and every
-random draw are functions of the epoch and the step, so a run that is continued repeats an uninterrupted
-one to the bit.
+Nothing here remembers anything between steps but weights, their average and the optimiser: the rate, what is
+held and every random draw are functions of the epoch and the step, so a run that is continued repeats an
+uninterrupted one to the bit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from symae.corruption import Corrupted, corrupt
 from symae.data import Batch, TrainingLoader
@@ -55,19 +57,45 @@ class Epochs:
 
 
 class TrainingModule(LightningModule):
-    """A model, its recipe and its seed; one step of Adam on one batch."""
+    """A model, its recipe and its seed; one step of the optimiser on one batch."""
 
     def __init__(self, model: Model, recipe: Recipe, seed: int) -> None:
         super().__init__()
         self.model = model
         self.recipe = recipe
         self.seed = seed
+        self._average: AveragedModel | None = None
+        if recipe.average:
+            self._average = AveragedModel(model, avg_fn=_moving_average(recipe.average), use_buffers=True)
         self._loss = loss_of(recipe)
         self._losses: list[tuple[int, Tensor]] = []
 
+    @property
+    def kept(self) -> Model:
+        """The weights that count: their moving average where the recipe asks for one."""
+        return self.model if self._average is None else self._average.module  # type: ignore[return-value]
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam on all weights; those that are held get no gradient."""
-        return torch.optim.Adam(self.model.parameters(), lr=self.recipe.learning_rate, fused=True)
+        """Optimise all weights; those that are held get no gradient. Each group knows its factor on the rate."""
+        taken = {parameter for part in self._pretrained() for parameter in part.parameters()}
+        if self.recipe.taken_rate == 1:
+            taken.clear()
+        groups = [
+            {"params": [p for p in self.model.parameters() if p not in taken], "factor": 1.0},
+            {"params": [p for p in self.model.parameters() if p in taken], "factor": self.recipe.taken_rate},
+        ]
+        return make_optimizer(self.recipe, [group for group in groups if group["params"]])
+
+    def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer, *_: Any, **__: Any) -> None:  # noqa: ARG002
+        """Bound the gradient's norm where the recipe does."""
+        if self.recipe.clip:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Step, and let the average follow: here, so that a checkpoint after the step has both."""
+        super().optimizer_step(*args, **kwargs)
+        if self._average is not None:
+            self._average.update_parameters(self.model)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Leave the batch alone: the loader has put it on the device."""
@@ -75,7 +103,7 @@ class TrainingModule(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Damage a batch and compute its loss."""
-        self._apply_schedule(self.current_epoch)
+        self._apply_schedule(batch_idx)
         clean = (batch.images.float() / 255).contiguous(memory_format=torch.channels_last)
         loss = self._loss(self.model, clean, self._damage(clean, batch_idx), batch.targets)
         self._watch(loss)
@@ -95,11 +123,12 @@ class TrainingModule(LightningModule):
     def _generator(self, purpose: str, batch_idx: int) -> torch.Generator:
         return generator(self.device, self.seed, purpose, self.current_epoch, batch_idx, self.global_rank)
 
-    def _apply_schedule(self, epoch: int) -> None:
-        """Set the rate, and hold or release the pre-trained parts, as the epoch has it."""
+    def _apply_schedule(self, batch_idx: int) -> None:
+        """Set the rate, and hold or release the pre-trained parts, as the moment has it."""
+        rate = self.recipe.rate(self.current_epoch + batch_idx / self.trainer.num_training_batches)
         for group in self.optimizers().param_groups:  # type: ignore[union-attr]
-            group["lr"] = self.recipe.rate(epoch)
-        hold = epoch < self.recipe.hold_epochs
+            group["lr"] = rate * group["factor"]
+        hold = self.current_epoch < self.recipe.hold_epochs
         for part in self._pretrained():
             part.train(not hold)
             part.requires_grad_(not hold)
@@ -133,3 +162,24 @@ class TrainingModule(LightningModule):
             f"the loss is {loss.item()} at step {step} (epoch {self.current_epoch}) and {where}: "
             f"try a lower rate than --set learning_rate={self.recipe.rate(self.current_epoch):g}"
         )
+
+
+def make_optimizer(recipe: Recipe, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """Build the recipe's optimiser for groups of parameters."""
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True, weight_decay=decay, fused=True)
+    kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
+    return kind(groups, lr=rate, weight_decay=decay, fused=True)
+
+
+def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """The average's rule; the first steps weigh more, so that the drawn weights are soon forgotten."""
+
+    def follow(average: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
+        if not average.is_floating_point():  # BN's count of batches
+            return current
+        share = min(decay, (1 + int(steps)) / (10 + int(steps)))
+        return torch.lerp(current, average, share)
+
+    return follow

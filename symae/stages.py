@@ -25,7 +25,7 @@ Loss = Callable[[Model, Tensor, Corrupted, Tensor | None], Tensor]
 def loss_of(recipe: Recipe) -> Loss:
     """The loss that a recipe minimises."""
     if recipe.stage == "pretrain":
-        return reconstruction_loss
+        return reconstruction_loss if recipe.loss == "image" else masked_loss
     if recipe.stage == "segment":
         return segmentation_loss
     return multi_label_loss if recipe.multi_label else classification_loss
@@ -44,6 +44,14 @@ def reconstruction_loss(model: Model, clean: Tensor, damaged: Corrupted, _: Tens
     """Mean square error between x and f(x~) over the whole image, in normalised units (section 3.3)."""
     restored: Tensor = model(damaged.images, damaged.masks)
     return ((restored - clean) / model.encoder.std).square().mean()
+
+
+def masked_loss(model: Model, clean: Tensor, damaged: Corrupted, _: Tensor | None) -> Tensor:
+    """Mean square error over the missing pixels alone, as Context Encoder's (section 3.3); in normalised units."""
+    masks = _given(damaged.masks)[:, None]  # (B, 1, H, W)
+    restored: Tensor = model(damaged.images, damaged.masks)
+    errors = ((restored - clean) / model.encoder.std).square() * masks
+    return errors.sum() / (masks.sum() * clean.shape[1]).clamp(min=1)
 
 
 def classification_loss(model: Model, _: Tensor, damaged: Corrupted, targets: Tensor | None) -> Tensor:

@@ -50,7 +50,7 @@ class Validation(Callback):
         self.latest = {}
         if done % recipe.validate_every and done != recipe.epochs:
             return
-        model, device = pl_module.model, pl_module.device
+        model, device = pl_module.kept, pl_module.device
         values = evaluate(model, recipe, self._images, device=device)
         self.latest = {self._prefix + name: value for name, value in values.items()}
         value = values[main_metric(recipe)]

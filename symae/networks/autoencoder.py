@@ -50,7 +50,7 @@ class Encoder(nn.Module):
         self.register_buffer("std", torch.full((spec.channels, 1, 1), 0.25))
         inputs = [spec.channels, *(layer.channels for layer in spec.layers[:-1])]
         self.convolutions = nn.ModuleList(map(_convolution, inputs, spec.layers))
-        self.norms = nn.ModuleList(nn.BatchNorm2d(layer.channels) for layer in spec.layers)
+        self.norms = nn.ModuleList(_normalisation(spec, layer.channels) for layer in spec.layers)
 
     def normalise(self, images: Tensor, masks: Tensor | None = None) -> Tensor:
         """Zero-centre and scale each channel, and fill missing pixels.
@@ -101,7 +101,7 @@ class Decoder(nn.Module):
         mirrored = list(reversed(spec.layers))
         outputs = [layer.channels for layer in mirrored[1:]]
         self.deconvolutions = nn.ModuleList(map(_deconvolution, mirrored[:-1], outputs))
-        self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for channels in outputs)
+        self.norms = nn.ModuleList(_normalisation(spec, channels) for channels in outputs)
 
     def forward(self, encoding: Encoding) -> Tensor:
         """Decode to the map (B, c_1, h_1, w_1) that has the size of the first convolution's."""
@@ -155,11 +155,13 @@ def initialise(module: nn.Module, generator: torch.Generator | None = None, rule
         generator: source of randomness, on the module's device; None: PyTorch's own.
         rule: "gaussian" is N(0, 0.01), the paper's (section 4); "he" is N(0, 2 / fan-in), after He et al. 2015,
             which keeps the size of activations and gradients, and trains much faster where a rate of 1e-3
-            and more is 20 % of a paper's weight at every step of Adam.
+            and more is 20 % of a paper's weight at every step of Adam. An auto-encoder's last deconvolution
+            stays N(0, 0.01) even so: what it adds to the input then starts near zero.
     """
+    residual = module.output if isinstance(module, SymmetricAutoencoder) else None
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            std = 0.01 if rule == "gaussian" else (2 / _fan_in(part)) ** 0.5
+            std = 0.01 if rule == "gaussian" or part is residual else (2 / _fan_in(part)) ** 0.5
             nn.init.normal_(part.weight, std=std, generator=generator)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
@@ -184,6 +186,10 @@ def _deconvolve(deconvolution: nn.Module, x: Tensor, size: tuple[int, int]) -> T
 
 def _size(x: Tensor) -> tuple[int, int]:
     return x.shape[-2], x.shape[-1]
+
+
+def _normalisation(spec: NetworkSpec, channels: int) -> nn.Module:
+    return nn.BatchNorm2d(channels) if spec.norm == "batch" else nn.Identity()
 
 
 def _convolution(inputs: int, layer: Layer) -> nn.Conv2d:

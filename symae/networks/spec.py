@@ -19,6 +19,7 @@ __all__ = [
     "Join",
     "Layer",
     "NetworkSpec",
+    "Norm",
     "Shortcuts",
     "network1",
     "network2",
@@ -28,6 +29,7 @@ __all__ = [
 
 Shortcuts = Literal["all", "input-output", "none"]
 Join = Literal["pre", "post"]
+Norm = Literal["batch", "none"]
 Fill = Literal["mean", "zero"]
 HeadKind = Literal["gap-fc", "conv-gap", "gap-fc-fc-fc"]
 
@@ -60,6 +62,9 @@ class NetworkSpec:
             "without shortcut" (footnote 1); "none" drops that one too.
         join: "pre" adds raw convolution and raw deconvolution, then BN and ReLU (figure 1b); "post" adds after
             both have passed their ReLU.
+        norm: "batch" follows every convolution and deconvolution but the last with BN; "none" has no normalisation,
+            and no biases either: as in Mao et al.'s restoration networks, whose output then scales with its input,
+            where running statistics would tie it to the brightness and noise of the training crops.
         fill: value of missing pixels: "mean" is 0 after zero-centring, "zero" is black.
         head: layers of the classifier: "gap-fc" (network 1), "conv-gap" (network 2), "gap-fc-fc-fc" (network 3).
     """
@@ -70,6 +75,7 @@ class NetworkSpec:
     channels: int = 3
     shortcuts: Shortcuts = "all"
     join: Join = "pre"
+    norm: Norm = "batch"
     fill: Fill = "mean"
     head: HeadKind = "gap-fc"
 

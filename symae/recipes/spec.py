@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from symae.corruption import Clean, Corruption
+from symae.corruption import BigBlock, Clean, Corruption, SmallBlocks
 from symae.errors import RecipeError
 from symae.networks import NetworkSpec
 from symae.networks.autoencoder import Initialisation
 from symae.weights import Stage
 
-__all__ = ["Initialise", "Recipe", "Reported"]
+__all__ = ["Initialise", "Optimizer", "Recipe", "Reported"]
 
+Optimizer = Literal["adam", "adamw", "sgd"]
 Initialise = Literal["nothing", "encoder", "encoder+decoder"]
 TestCrops = Literal["centre", "whole"] | int
 
@@ -49,12 +51,21 @@ class Recipe:
         data: what it was written for: a built-in set, or what kind of folder.
         epochs: passes over the training images, >= 1.
         batch_size: images a step.
-        learning_rate: of Adam, multiplied by `factor` at the start of each epoch in `milestones`.
+        learning_rate: the highest; see `rate`.
+        schedule: "steps" multiplies the rate by `factor` at the start of each epoch in `milestones`; "cosine" lets it
+            fall to 0 at the last step.
+        warmup: first epochs, or part of one, in which the rate rises from 0.
+        optimizer: "adam"; "adamw", whose weight decay is apart from the gradient; "sgd" with Nesterov momentum of 0.9.
+        weight_decay: of all weights and BN scales, >= 0.
+        clip: largest norm of the gradient over all weights; 0: as it comes.
+        average: decay of an exponential moving average of weights and BN statistics, in [0, 1), which is then what is
+            validated and kept; 0: the weights themselves.
         crop: side in pixels of the square training crops.
         resize: shorter side in pixels that images are brought to first; None: left as they are.
         flip: mirror training crops at random.
         corruption: the damage; of fine-tuning too, where `corruption_probability` is above 0.
         corruption_probability: chance that a training image is corrupted.
+        loss: of pre-training: mean square error over the whole "image", or over its "masked" pixels alone.
         multi_label: classes of a classifier are independent of each other.
         labels: size of a class-balanced, seeded subset of the training images; None: all.
         fold: one of STL-10's ten folds, 0..9; None: all training images.
@@ -62,11 +73,13 @@ class Recipe:
         fresh: how weights are drawn: "gaussian" as in the paper, or "he"; see `symae.networks.autoencoder.initialise`.
         initialise: the parts that come from `--init`.
         hold_epochs: first epochs in which those parts stay as they are (weights and BN statistics).
+        taken_rate: factor on the rate of those parts, > 0.
         pretrained_by: the recipe whose run is meant to be given as `--init`; empty: none.
         test_crops: "centre" crop, "whole" image, or the mean over a number of random crops.
         validate_every: epochs between two validations; the last epoch always has one.
         keep: weights of the "last" epoch, or of the one that was "best" on the validation images.
-        precision: "32-true", or "bf16-mixed" on a GPU.
+        precision: "32-true", or "bf16-mixed" on a GPU or a CPU with bfloat16 instructions (twice as fast on one of
+            those, half as fast on a CPU without).
         reported: the paper's number; None where it has none.
         deviations: in what the recipe departs from the paper.
         not_stated: what the paper leaves open, and what was decided.
@@ -83,10 +96,17 @@ class Recipe:
     crop: int
     milestones: tuple[int, ...] = ()
     factor: float = 0.1
+    schedule: Literal["steps", "cosine"] = "steps"
+    warmup: float = 0.0
+    optimizer: Optimizer = "adam"
+    weight_decay: float = 0.0
+    clip: float = 0.0
+    average: float = 0.0
     resize: int | None = None
     flip: bool = True
     corruption: Annotated[Corruption, Field(discriminator="kind")] = field(default_factory=Clean)
     corruption_probability: float = 1.0
+    loss: Literal["image", "masked"] = "image"
     multi_label: bool = False
     labels: int | None = None
     fold: int | None = None
@@ -94,6 +114,7 @@ class Recipe:
     fresh: Initialisation = "gaussian"
     initialise: Initialise = "nothing"
     hold_epochs: int = 0
+    taken_rate: float = 1.0
     pretrained_by: str = ""
     test_crops: TestCrops = "centre"
     validate_every: int = 1
@@ -104,23 +125,30 @@ class Recipe:
     not_stated: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        positive = ("epochs", "batch_size", "learning_rate", "crop", "validate_every")
-        for name in positive:
+        for name in ("epochs", "batch_size", "learning_rate", "crop", "validate_every", "factor", "taken_rate"):
             if not getattr(self, name) > 0:
                 raise RecipeError(f"{name} must be > 0, got {getattr(self, name)}")
-        if not self.factor > 0 or self.hold_epochs < 0:
-            raise RecipeError(f"factor must be > 0 and hold_epochs >= 0, got {self.factor} and {self.hold_epochs}")
+        for name in ("hold_epochs", "warmup", "weight_decay", "clip"):
+            if not getattr(self, name) >= 0:
+                raise RecipeError(f"{name} must be >= 0, got {getattr(self, name)}")
         if isinstance(self.test_crops, int) and self.test_crops < 1:
             raise RecipeError(f'test_crops must be "centre", "whole" or a number >= 1, got {self.test_crops}')
         for name in ("corruption_probability", "validation"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        if not 0 <= self.average < 1:
+            raise RecipeError(f"average must be in [0, 1), e.g. 0.999, got {self.average}")
         if self.resize is not None and self.resize < self.crop:
             raise RecipeError(f"resize ({self.resize}) must be at least the crop ({self.crop})")
+        if self.loss == "masked" and not isinstance(self.corruption, BigBlock | SmallBlocks):
+            raise RecipeError('loss "masked" needs blocks to be missing from every image: set corruption.kind')
 
-    def rate(self, epoch: int) -> float:
-        """Learning rate in an epoch, counted from 0."""
-        return self.learning_rate * self.factor ** sum(epoch >= milestone for milestone in self.milestones)
+    def rate(self, epoch: float) -> float:
+        """Learning rate at a moment of the training, in epochs since its start, e.g. 2.5 halfway through the third."""
+        rate = self.learning_rate * min(1.0, epoch / self.warmup if self.warmup else 1.0)
+        if self.schedule == "cosine":
+            return rate * (1 + math.cos(math.pi * min(1.0, epoch / self.epochs))) / 2
+        return rate * self.factor ** sum(epoch >= milestone for milestone in self.milestones)
 
     def smoke(self) -> Recipe:
         """Shrink to seconds on a CPU, same code paths: a few channels, two epochs, small crops, few labels."""
@@ -129,6 +157,7 @@ class Recipe:
             network=dataclasses.replace(self.network, width=4 / self.network.full[0].channels),
             epochs=2,
             milestones=(1,),
+            warmup=min(self.warmup, 0.5),
             hold_epochs=min(self.hold_epochs, 1),
             batch_size=8,
             crop=min(self.crop, 29),

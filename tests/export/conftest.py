@@ -20,6 +20,7 @@ NARROW = {
     "network2": dataclasses.replace(network2(), width=1 / 12),
     "network3": dataclasses.replace(network3(), width=1 / 16),
     "rednet": dataclasses.replace(rednet(10), width=1 / 8),
+    "no-norm": NetworkSpec("no-norm", (Layer(6), Layer(6), Layer(8, stride=2), Layer(8)), norm="none"),
 }
 
 

@@ -7,6 +7,7 @@ from symae.recipes import find
 from symae.stages import (
     classification_loss,
     loss_of,
+    masked_loss,
     multi_label_loss,
     reconstruction_loss,
     segmentation_loss,
@@ -22,6 +23,19 @@ def test_reconstruction_is_measured_in_normalised_units():
     model.encoder.std.fill_(0.5)
     error = (model(IMAGES) - IMAGES).square().mean() / 0.25
     assert reconstruction_loss(model, IMAGES, Corrupted(IMAGES), None).item() == pytest.approx(error.item())
+
+
+def test_the_masked_loss_counts_missing_pixels_alone():
+    model = SymmetricAutoencoder(SPEC).eval()
+    model.encoder.std.fill_(0.5)
+    masks = torch.zeros((3, 8, 8), dtype=torch.bool)
+    masks[0, 2:4, 1:5] = True
+    errors = (model(IMAGES, masks) - IMAGES).square() / 0.25
+    damaged = Corrupted(IMAGES, masks)
+    assert masked_loss(model, IMAGES, damaged, None).item() == pytest.approx(errors[0, :, 2:4, 1:5].mean().item())
+    elsewhere = torch.where(masks[:, None], IMAGES, torch.rand_like(IMAGES))
+    before, after = masked_loss(model, IMAGES, damaged, None), masked_loss(model, elsewhere, damaged, None)
+    assert before.item() == pytest.approx(after.item())
 
 
 def test_answers_that_do_not_count_do_not_change_the_multi_label_loss():

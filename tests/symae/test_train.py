@@ -94,6 +94,42 @@ def test_interrupted_anywhere_and_resumed_equals_uninterrupted_to_the_bit(
     assert losses(whole.path) == losses(parted.out)
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_averages_schedules_and_other_optimisers_are_resumed_to_the_bit(class_folder, tmp_path, monkeypatch, optimizer):
+    modern = (f"optimizer={optimizer}", "schedule=cosine", "warmup=0.5", "average=0.9", "clip=1", "weight_decay=0.01")
+    settings = ("epochs=3", "batch_size=8", *modern)
+    whole = train(request(class_folder, tmp_path / "whole", settings=settings), say=quiet)
+    parted = request(class_folder, tmp_path / "parted", settings=settings, resume=True)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 4)
+        with pytest.raises(Interrupted):
+            train(parted, say=quiet)
+    train(parted, say=quiet)
+    same_state(whole.path, parted.out)
+    state = torch.load(whole.path / "last.ckpt", weights_only=True)["state_dict"]
+    name = "encoder.convolutions.0.weight"
+    kept = load_tensors(whole.path)[name]
+    assert torch.equal(kept, state[f"_average.module.{name}"])
+    assert not torch.equal(kept, state[f"model.{name}"])
+
+
+def test_taken_parts_move_at_their_own_rate(class_folder, tmp_path):
+    first = train(request(class_folder, tmp_path / "pretrain"), say=quiet)
+    moved = []
+    for factor in (1, 0.01):
+        settings = (f"taken_rate={factor}", "epochs=1", "keep=last", "hold_epochs=0")
+        out = tmp_path / f"tuned{factor}"
+        tuned = train(request(class_folder, out, "classify", init=first.path, settings=settings), say=quiet)
+        before, after = (load_tensors(run.path)["encoder.convolutions.0.weight"] for run in (first, tuned))
+        moved.append((after - before).abs().mean().item())
+    assert 0 < moved[1] < moved[0] / 20
+
+
+def test_bfloat16_trains_and_keeps_full_weights(class_folder, tmp_path):
+    run = train(request(class_folder, tmp_path / "run", settings=("precision=bf16-mixed",)), say=quiet)
+    assert {tensor.dtype for name, tensor in load_tensors(run.path).items() if "weight" in name} == {torch.float32}
+
+
 def test_k_epochs_and_then_the_rest_equal_all_in_one(class_folder, tmp_path):
     whole = train(request(class_folder, tmp_path / "whole", settings=("epochs=3",)), say=quiet)
     train(request(class_folder, tmp_path / "parts", settings=("epochs=1",)), say=quiet)

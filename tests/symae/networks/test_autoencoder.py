@@ -215,3 +215,19 @@ def test_the_same_seed_begins_the_same():
         initialise(model, torch.Generator().manual_seed(5))
     first, second = (model.state_dict() for model in models)
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_without_normalisation_and_biases_the_output_scales_with_the_zero_centred_input():
+    spec = NetworkSpec("no-norm", (Layer(6), Layer(6), Layer(8, stride=2), Layer(8)), norm="none")
+    model, x = trained(spec), images(2, 3, 13, 17)
+    assert not [name for name, _ in model.named_parameters() if "norm" in name or "bias" in name]
+    dimmed = model.encoder.mean + (x - model.encoder.mean) / 4
+    expected = model.encoder.mean + (model(x) - model.encoder.mean) / 4
+    torch.testing.assert_close(model(dimmed), expected)
+
+
+def test_he_draws_keep_the_residual_near_zero():
+    model = SymmetricAutoencoder(NARROW["network2"])
+    initialise(model, torch.Generator().manual_seed(0), "he")
+    assert model.output.weight.std().item() == pytest.approx(0.01, rel=0.2)
+    assert model.encoder.convolutions[1].weight.std().item() > 0.05

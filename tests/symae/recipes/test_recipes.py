@@ -36,6 +36,20 @@ def test_rates_follow_supplement_b():
     assert rates == pytest.approx([2e-3, 2e-3, 4e-4, 4e-4, 8e-5, 1.6e-5, 1.6e-5])
 
 
+def test_a_cosine_rises_in_the_warmup_and_falls_to_nothing():
+    recipe = dataclasses.replace(find("table2-random"), schedule="cosine", warmup=2, epochs=10, learning_rate=1.0)
+    assert [recipe.rate(epoch) for epoch in (0, 1)] == pytest.approx([0, 0.4878], abs=1e-3)
+    assert [recipe.rate(epoch) for epoch in (2, 5, 10)] == pytest.approx([0.9045, 0.5, 0], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "change", [{"taken_rate": 0}, {"warmup": -1}, {"average": 1.0}, {"clip": -1}, {"loss": "masked"}]
+)
+def test_values_out_of_range_are_refused(change):
+    with pytest.raises(RecipeError):
+        dataclasses.replace(find("table2-random"), **change)
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_runs_when_shrunk(name, class_folder, map_folder, label_folder, tmp_path):
     recipe = dataclasses.replace(find(name).smoke(), validation=0.25, epochs=1)
