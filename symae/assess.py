@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Mapping
 from pathlib import Path
 
 from symae.data import Part
@@ -12,10 +9,10 @@ from symae.device import parse_device
 from symae.errors import DataError
 from symae.evaluate import evaluate
 from symae.request import open_part
-from symae.run import RECIPE, open_run
+from symae.run import open_run
 from symae.weights import load
 
-__all__ = ["append_result", "assess"]
+__all__ = ["assess"]
 
 
 def assess(path: Path, *, data: str | None, part: Part, seed: int, device: str) -> dict[str, float]:
@@ -45,36 +42,6 @@ def assess(path: Path, *, data: str | None, part: Part, seed: int, device: str) 
             "they must be the same, in the same order"
         )
     return evaluate(model.to(target.torch), run.recipe, dataset, device=target.torch, seed=seed)
-
-
-def append_result(file: Path, path: Path, part: str, values: Mapping[str, float]) -> None:
-    """Append one line of JSON: what was measured on a run, and all that the number depends on.
-
-    Args:
-        file: made if need be.
-        path: the run directory.
-        part: of the data, as measured.
-        values: by name, from `assess`.
-    """
-    run = open_run(path)
-    origin = json.loads((path / RECIPE).read_text())
-    with run.metrics.open(newline="") as rows:
-        seconds = sum(float(row["seconds"]) for row in csv.DictReader(rows))
-    line = {
-        "recipe": run.recipe.name,
-        "network": f"{run.recipe.network.name} x {run.recipe.network.width:g}",
-        "epochs": run.recipe.epochs,
-        "labels": run.recipe.labels,
-        "seed": run.seed,
-        "commit": origin["commit"],
-        "device": origin["device"],
-        "data": Path(run.data).name,
-        "part": part,
-        "values": dict(values),
-        "training_seconds": round(seconds, 1),
-    }
-    with file.open("a") as lines:
-        lines.write(json.dumps(line) + "\n")
 
 
 def _some(classes: tuple[str, ...]) -> str:

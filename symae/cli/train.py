@@ -101,12 +101,14 @@ def evaluate(
     import json
     from typing import cast
 
-    from symae.assess import append_result, assess
+    from symae.assess import assess
     from symae.data import Part
+    from symae.results import append_result, result_of
+    from symae.run import open_run
 
     values = assess(run, data=data, part=cast(Part, part), seed=seed, device=device)
     if record is not None:
-        append_result(record, run, part, values)
+        append_result(record, result_of(run, data or open_run(run).data, part, values))
     if as_json:
         click.echo(json.dumps(values))
         return
