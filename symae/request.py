@@ -80,7 +80,7 @@ def resolve(request: Request) -> Plan:
         return _continue(runs.open_run(request.out), request)
     recipe = override(_with_network(request), request.settings)
     if request.init is None and recipe.initialise != "nothing":
-        if recipe.reported is not None:
+        if recipe.reported:
             raise RunError(
                 f"{recipe.name} starts from pre-trained weights: give --init RUN, a run of "
                 f"`symae train {recipe.pretrained_by}`"

@@ -78,7 +78,7 @@ def adopt_network(recipe: Recipe, card: ModelCard, run: Path) -> Recipe:
     Raises:
         RunError: the recipe stands for a row of the paper, and the run is not the one that it starts from.
     """
-    if recipe.reported is not None and card.recipe != recipe.pretrained_by:
+    if recipe.reported and card.recipe != recipe.pretrained_by:
         raise RunError(
             f"{run} is a run of {card.recipe or 'no known recipe'}, {recipe.name} starts from one of "
             f"`symae train {recipe.pretrained_by}`"

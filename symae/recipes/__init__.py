@@ -7,13 +7,18 @@ import difflib
 from symae.errors import RecipeError
 from symae.recipes import folders, photos, scenes, table2_cifar10_4k
 from symae.recipes.overrides import from_dict, override, to_dict
-from symae.recipes.spec import Recipe, Reported
+from symae.recipes.spec import Recipe, Reported, Table
 
-__all__ = ["RECIPES", "Recipe", "Reported", "find", "from_dict", "override", "to_dict"]
+__all__ = ["RECIPES", "TABLES", "Recipe", "Reported", "Table", "find", "from_dict", "override", "to_dict"]
+
+TABLES: dict[str, Table] = {table.name: table for table in (table2_cifar10_4k.TABLE,)}
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
-    for rows in (folders.ROWS, photos.ROWS, scenes.ROWS, table2_cifar10_4k.PRETRAINING, table2_cifar10_4k.ROWS)
+    for rows in (
+        *(folders.ROWS, photos.ROWS, scenes.ROWS),
+        *(rows for table in TABLES.values() for rows in (table.pretraining, table.rows)),
+    )
     for recipe in rows
 }
 

@@ -15,7 +15,7 @@ from symae.networks import NetworkSpec
 from symae.networks.autoencoder import Initialisation
 from symae.weights import Stage
 
-__all__ = ["Initialise", "Optimizer", "Recipe", "Reported"]
+__all__ = ["Initialise", "Optimizer", "Recipe", "Reported", "Table"]
 
 Optimizer = Literal["adam", "adamw", "sgd"]
 Initialise = Literal["nothing", "encoder", "encoder+decoder"]
@@ -28,7 +28,8 @@ class Reported:
 
     Attributes:
         source: where, e.g. "table 2, row 7".
-        metric: "accuracy", "mean_average_precision" or "mean_iou", in per cent; "psnr" in dB.
+        metric: as `symae.evaluate.evaluate` names it: "accuracy", "mean_average_precision" or "mean_iou", in per
+            cent; "psnr" in dB.
         value: the number; None where the paper has none.
         spread: its standard deviation; None where not stated.
     """
@@ -80,7 +81,7 @@ class Recipe:
         keep: weights of the "last" epoch, or of the one that was "best" on the validation images.
         precision: "32-true", or "bf16-mixed" on a GPU or a CPU with bfloat16 instructions (twice as fast on one of
             those, half as fast on a CPU without).
-        reported: the paper's number; None where it has none.
+        reported: the paper's numbers, one for each metric that its row has; empty where it has none.
         deviations: in what the recipe departs from the paper.
         not_stated: what the paper leaves open, and what was decided.
     """
@@ -120,7 +121,7 @@ class Recipe:
     validate_every: int = 1
     keep: Literal["last", "best"] = "last"
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    reported: Reported | None = None
+    reported: tuple[Reported, ...] = ()
     deviations: tuple[str, ...] = ()
     not_stated: tuple[str, ...] = ()
 
@@ -166,3 +167,26 @@ class Recipe:
             validate_every=1,
             test_crops=2 if isinstance(self.test_crops, int) else self.test_crops,
         )
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table or figure of the paper, or one beside it: what `symae report` shows together.
+
+    Attributes:
+        name: as typed after `symae report`, e.g. "table2".
+        title: one line, with its data.
+        rows: in the paper's order; each carries what the paper reports.
+        pretraining: the recipes that the rows start from.
+        needs: what it takes to run the rows as they stand, e.g. "CIFAR-10, one GPU, 2 hours".
+        instead_of: the table for which this one stands on data that a laptop has; empty: none.
+        beyond: its rows go beyond the paper and are never mixed with faithful ones.
+    """
+
+    name: str
+    title: str
+    rows: tuple[Recipe, ...]
+    pretraining: tuple[Recipe, ...] = ()
+    needs: str = ""
+    instead_of: str = ""
+    beyond: bool = False

@@ -12,9 +12,9 @@ import dataclasses
 
 from symae.corruption import Clean, SmallBlocks
 from symae.networks import network2
-from symae.recipes.spec import Recipe, Reported
+from symae.recipes.spec import Recipe, Reported, Table
 
-__all__ = ["BASE", "PRETRAINING", "ROWS"]
+__all__ = ["BASE", "TABLE"]
 
 NOT_STATED = (
     "batch size: 128",
@@ -72,7 +72,7 @@ BASE = Recipe(
     labels=4000,
     validate_every=20,
     not_stated=NOT_STATED,
-    reported=Reported("table 2, row 5", "accuracy", 70.89, 0.30),
+    reported=(Reported("table 2, row 5", "accuracy", 70.89, 0.30),),
 )
 
 ROWS = (
@@ -86,7 +86,7 @@ ROWS = (
         corruption=SmallBlocks(),
         corruption_probability=0.5,
         pretrained_by="table2-pretrain-no-shortcut",
-        reported=Reported("table 2, row 6", "accuracy", 74.07, 0.43),
+        reported=(Reported("table 2, row 6", "accuracy", 74.07, 0.43),),
     ),
     dataclasses.replace(
         BASE,
@@ -97,6 +97,14 @@ ROWS = (
         corruption=SmallBlocks(),
         corruption_probability=0.5,
         pretrained_by="table2-pretrain",
-        reported=Reported("table 2, row 7", "accuracy", 80.22, 0.37),
+        reported=(Reported("table 2, row 7", "accuracy", 80.22, 0.37),),
     ),
+)
+
+TABLE = Table(
+    name="table2",
+    title="CIFAR-10 with 4,000 labels, test accuracy",
+    rows=ROWS,
+    pretraining=PRETRAINING,
+    needs="CIFAR-10; 36 PFLOP to pre-train and 1 for each fine-tuning: an hour of a large GPU",
 )
