@@ -34,7 +34,7 @@ def loss_of(recipe: Recipe) -> Loss:
 def target_of(recipe: Recipe) -> Target:
     """The kind of target that a recipe's images must come with."""
     if recipe.stage == "pretrain":
-        return Target.NONE
+        return Target.CLASS if recipe.only_classes else Target.NONE  # classes choose images, no loss sees them
     if recipe.stage == "segment":
         return Target.MAP
     return Target.MULTILABEL if recipe.multi_label else Target.CLASS

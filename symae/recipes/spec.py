@@ -28,8 +28,8 @@ class Reported:
 
     Attributes:
         source: where, e.g. "table 2, row 7".
-        metric: as `symae.evaluate.evaluate` names it: "accuracy", "mean_average_precision" or "mean_iou", in per
-            cent; "psnr" in dB.
+        metric: as `symae.evaluate.evaluate` names it: "accuracy", "mean_average_precision" (either also of a group of
+            classes, e.g. "accuracy_animal") or "mean_iou", in per cent; "psnr" in dB.
         value: the number; None where the paper has none.
         spread: its standard deviation; None where not stated.
     """
@@ -70,6 +70,10 @@ class Recipe:
         multi_label: classes of a classifier are independent of each other.
         labels: size of a class-balanced, seeded subset of the training images; None: all.
         fold: one of STL-10's ten folds, 0..9; None: all training images.
+        only_classes: names of the classes whose images are taken, so that pre-training can be on one kind of images;
+            empty: all images.
+        classes: the classes of label maps in the order of their values, each "name" or "r g b name", for data
+            without a classes.txt; values beyond are void. Empty: as the data has it.
         validation: part of the training images held out, where the data has no validation part of its own.
         fresh: how weights are drawn: "gaussian" as in the paper, or "he"; see `symae.networks.autoencoder.initialise`.
         initialise: the parts that come from `--init`.
@@ -111,6 +115,8 @@ class Recipe:
     multi_label: bool = False
     labels: int | None = None
     fold: int | None = None
+    only_classes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
     validation: float = 0.0
     fresh: Initialisation = "gaussian"
     initialise: Initialise = "nothing"
@@ -152,7 +158,7 @@ class Recipe:
         return rate * self.factor ** sum(epoch >= milestone for milestone in self.milestones)
 
     def smoke(self) -> Recipe:
-        """Shrink to seconds on a CPU, same code paths: a few channels, two epochs, small crops, few labels."""
+        """Shrink to seconds on a CPU, on any data: a few channels, two epochs, small crops, few labels, no folds."""
         return dataclasses.replace(
             self,
             network=dataclasses.replace(self.network, width=4 / self.network.full[0].channels),
@@ -164,6 +170,8 @@ class Recipe:
             crop=min(self.crop, 29),
             resize=None if self.resize is None else 32,
             labels=None if self.labels is None else 10,
+            fold=None,
+            only_classes=(),
             validate_every=1,
             test_crops=2 if isinstance(self.test_crops, int) else self.test_crops,
         )

@@ -1,6 +1,7 @@
 """What the recipes must say: the paper's rows, order and numbers; and that each of them runs."""
 
 import dataclasses
+from functools import cache
 
 import pytest
 
@@ -50,16 +51,28 @@ def test_values_out_of_range_are_refused(change):
         dataclasses.replace(find("table2-random"), **change)
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_runs_when_shrunk(name, class_folder, map_folder, label_folder, tmp_path):
+@pytest.fixture(scope="session")
+def shrunk(class_folder, tmp_path_factory):
+    """Run a pre-training when shrunk: once, for its own test and for all that start from it."""
+
+    @cache
+    def run(name):
+        recipe = dataclasses.replace(find(name).smoke(), validation=0.25, epochs=1)
+        out = tmp_path_factory.mktemp("shrunk") / name
+        return train(Request(recipe, data=str(class_folder), out=out, device="cpu"), say=lambda _: None)
+
+    return run
+
+
+@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.stage == "pretrain"])
+def test_every_pretraining_runs_when_shrunk(name, shrunk):
+    assert shrunk(name).weights.exists()
+
+
+@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.stage != "pretrain"])
+def test_every_fine_tuning_runs_when_shrunk(name, shrunk, class_folder, map_folder, label_folder, tmp_path):
     recipe = dataclasses.replace(find(name).smoke(), validation=0.25, epochs=1)
-    data = {"segment": map_folder, "classify": class_folder, "pretrain": class_folder}[recipe.stage]
-    init = None
-    if recipe.pretrained_by:
-        first = find(recipe.pretrained_by).smoke()
-        first = dataclasses.replace(first, epochs=1, keep="last")
-        init = tmp_path / "first"
-        train(Request(first, data=str(class_folder), out=init, device="cpu"), say=lambda _: None)
-    folder = label_folder if recipe.multi_label else data
-    run = train(Request(recipe, data=str(folder), out=tmp_path / "run", init=init, device="cpu"), say=lambda _: None)
+    init = shrunk(recipe.pretrained_by).path if recipe.pretrained_by else None
+    data = label_folder if recipe.multi_label else {"segment": map_folder, "classify": class_folder}[recipe.stage]
+    run = train(Request(recipe, data=str(data), out=tmp_path / "run", init=init, device="cpu"), say=lambda _: None)
     assert run.weights.exists()
