@@ -35,8 +35,11 @@ from symae.weights import load
 __all__ = ["CLASSICS", "Method", "classic", "of_model", "of_run", "with_ensemble"]
 
 CLASSICS = ("bm3d", "nl-means")
-# Of non-local means: sides of patch and search window in pixels, and h as a multiple of sigma.
-PATCH, WINDOW, STRENGTH = 5, 21, 0.6
+# Of non-local means: side of the patch, pixels that the search goes each way, h as a multiple of sigma. These are
+# scikit-image's own for its fast mode with known sigma. On crops of training photographs no other of ten settings was
+# better by more than 0.05 dB at sigma 15, 25 or 50; those of Buades et al. (IPOL 2011), whose patches are averaged
+# where they overlap, were 0.2 to 0.9 dB worse in this implementation, which restores the middle pixel alone.
+PATCH, DISTANCE, STRENGTH = 5, 6, 0.6
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ def nl_means(noisy: Image, sigma: float) -> NDArray[Any]:
     restored = denoise_nl_means(
         noisy,
         patch_size=PATCH,
-        patch_distance=WINDOW // 2,
+        patch_distance=DISTANCE,
         h=STRENGTH * sigma / 255,
         sigma=sigma / 255,
         fast_mode=True,
@@ -160,7 +163,7 @@ def _onnx_denoiser(file: ModelFile, threads: int) -> Denoiser:
         options = RuntimeOptions(providers=("CPU",), threads=threads)
         runtime = open_runtime(dataclasses.replace(file, path=path), options)
 
-    def denoise(noisy: Image, sigma: float) -> NDArray[Any]:
+    def denoise(noisy: Image, sigma: float) -> NDArray[Any]:  # noqa: ARG001 - it is blind
         mask = np.zeros((1, *noisy.shape[:2]), np.uint8)
         (restored,) = runtime.run(["reconstruction"], {"image": noisy[None] * np.float32(255), "mask": mask})
         return np.asarray(restored[0], np.float64) / 255

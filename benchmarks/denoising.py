@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,11 +28,12 @@ from PIL import Image
 
 from benchmarks.denoisers import CLASSICS, Method, classic, of_model, of_run, with_ensemble
 from benchmarks.scores import Case, Scores
+from serve.errors import ServeError
 from serve.image import read
 from serve.progress import show_progress
-from symae.data.paths import images_below
 from symae.denoising import SIGMAS, Score, denoise
-from symae.errors import DataError
+from symae.errors import DataError, SymaeError
+from symae.restoration import images_of
 from symae.results import append_result
 
 SEED = 0
@@ -65,7 +67,7 @@ class Comparison:
     threads: int
 
     def case(self, method: Method, image: Path, sigma: float) -> Case:
-        return Case(method.key, self.folder.name, image.name, sigma, SEED, self.threads)
+        return Case(method.key, self.folder.name, image.relative_to(self.folder).as_posix(), sigma, SEED, self.threads)
 
     def cases(self) -> Iterator[tuple[Path, float, Method]]:
         yield from ((image, sigma, m) for sigma in self.sigmas for image in self.images for m in self.methods)
@@ -113,9 +115,7 @@ def comparison_of(folder: Path, sigmas: tuple[float, ...], methods: tuple[Method
     Raises:
         DataError: no folder, no images, or images of other channels than a model has.
     """
-    if not folder.is_dir():
-        raise DataError(f"{folder} is no folder: expected one of images, e.g. bsd68 or cbsd68")
-    images = tuple(map(Path, images_below(folder)))
+    images = images_of(folder)
     with Image.open(images[0]) as first:
         channels = 1 if first.mode in ("1", "L", "I;16") else 3
     for method in methods:
@@ -180,19 +180,27 @@ def cpu_name() -> str:
 @click.option("--record", "results", type=click.Path(path_type=Path), help="Append the means to this .jsonl file.")
 def main(folders, runs, models, classics, sigmas, ensemble, threads, minutes, scores, results) -> None:
     deadline = time.monotonic() + 60 * minutes
-    torch.set_num_threads(threads)
-    device = f"{cpu_name()}, {threads} threads"
-    own = [*map(of_run, runs), *(of_model(model, threads, device) for model in models)]
-    if ensemble:
-        own += map(with_ensemble, own)
-    methods = (*own, *(classic(name, f"{cpu_name()}, 1 thread") for name in classics))
-    comparisons = [comparison_of(folder, sigmas, methods, threads) for folder in folders]
     kept = Scores(scores)
-    compare(comparisons, kept, deadline)
+    try:
+        methods = tuple(methods_of(runs, models, classics, ensemble, threads))
+        comparisons = [comparison_of(folder, sigmas, methods, threads) for folder in folders]
+        compare(comparisons, kept, deadline)
+    except (SymaeError, ServeError) as error:
+        click.echo(f"denoising: {error}", err=True)
+        sys.exit(error.exit_code)
     for comparison in comparisons:
         click.echo("\n".join(table(comparison, kept)))
         if results is not None:
             record(comparison, kept, results)
+
+
+def methods_of(runs, models, classics, ensemble: bool, threads: int) -> Iterator[Method]:
+    torch.set_num_threads(threads)
+    own = [*map(of_run, runs), *(of_model(model, threads, f"{cpu_name()}, {threads} threads") for model in models)]
+    yield from own
+    if ensemble:
+        yield from map(with_ensemble, own)
+    yield from (classic(name, f"{cpu_name()}, 1 thread") for name in classics)
 
 
 if __name__ == "__main__":

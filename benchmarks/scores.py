@@ -20,7 +20,7 @@ class Case:
     Attributes:
         method: its name, with a digest of the weights where it has some.
         data: name of the folder.
-        image: name of the file.
+        image: the file, relative to the folder.
         sigma: of the noise, on the 0-255 scale.
         seed: of the noise.
         threads: of the CPU; the seconds depend on them.

@@ -23,7 +23,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from symae.errors import DataError
 from symae.metrics import psnr
 
-__all__ = ["SIGMAS", "Denoiser", "Image", "Score", "add_noise", "as_seen", "denoise", "ensemble"]
+__all__ = ["SIGMAS", "Denoiser", "Image", "Pixels", "Score", "add_noise", "as_seen", "denoise", "ensemble"]
 
 SIGMAS = (15.0, 25.0, 50.0)  # what the community reports
 WINDOW = 11  # of SSIM, pixels
@@ -105,7 +105,8 @@ def ensemble(denoiser: Denoiser) -> Denoiser:
 
 def as_seen(image: NDArray[Any]) -> NDArray[np.float64]:
     """Clamp to [0, 1] and round to 8 bits, as a file or a screen would; the result is in [0, 1] again."""
-    return np.rint(np.clip(image, 0, 1).astype(np.float64) * 255) / 255
+    rounded: NDArray[np.float64] = np.rint(np.clip(image, 0, 1).astype(np.float64) * 255)
+    return rounded / 255
 
 
 def _ssim(image: torch.Tensor, reference: torch.Tensor) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -31,10 +29,10 @@ class NetworkRestorer:
         """Fill what is missing, (H, W) bool, of (H, W, C) float32; the network sees none of it."""
         return self._restore(image, torch.from_numpy(missing)[None])
 
-    def _restore(self, image: Image, masks: torch.Tensor | None) -> NDArray[Any]:
+    def _restore(self, image: Image, masks: torch.Tensor | None) -> Image:
         device = self._network.encoder.mean.device
         x = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(device)
         x = x.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            restored = self._network(x, None if masks is None else masks.to(device))
+            restored: torch.Tensor = self._network(x, None if masks is None else masks.to(device))
         return restored[0].permute(1, 2, 0).float().cpu().numpy()
