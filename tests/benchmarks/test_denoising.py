@@ -12,6 +12,7 @@ from benchmarks.denoising import main
 from benchmarks.scores import Case, Scores
 from export.run import export_run
 from symae.denoising import Score, add_noise, as_seen
+from symae.networks.autoencoder import initialise
 from symae.recipes import find
 from symae.request import Request
 from symae.results import read_results
@@ -27,6 +28,7 @@ def trained(class_folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("bench") / "tiny"
     run = train(Request(recipe, data=str(class_folder), out=out, device="cpu"), say=lambda _: None)
     model, card = load(run.path)
+    initialise(model, rule="he")
     torch.nn.init.normal_(model.output.weight, std=0.2)  # an output that is far from its input
     save(model, card, run.weights)
     return run.path
