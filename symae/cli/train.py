@@ -21,7 +21,7 @@ def recipes() -> None:
     for column in ("recipe", "what it trains", "data", "paper", "GFLOP an image"):
         table.add_column(column, justify="right" if column.startswith("GFLOP") else "left")
     for recipe in RECIPES.values():
-        paper = "; ".join(f"{reported.source}: {reported.value}" for reported in recipe.reported)
+        paper = "; ".join(f"{row.source}: {'no number' if row.value is None else row.value}" for row in recipe.reported)
         cost = recipe.network.flops(recipe.crop, recipe.crop, decoder=recipe.stage != "classify") / 1e9
         table.add_row(recipe.name, recipe.summary, recipe.data, paper, f"{cost:.2f}")
     Console(width=140).print(table)
