@@ -11,7 +11,7 @@ from torch import nn
 
 from export.run import export_model
 from serve.metadata import Kind
-from symae.networks import Layer, NetworkSpec, network1, network2, network3, rednet, wide_resnet
+from symae.networks import Layer, NetworkSpec, network1, network2, network3, rednet
 from symae.weights import Model, ModelCard, build
 
 NARROW = {
@@ -21,7 +21,9 @@ NARROW = {
     "network3": dataclasses.replace(network3(), width=1 / 16),
     "rednet": dataclasses.replace(rednet(10), width=1 / 8),
     "no-norm": NetworkSpec("no-norm", (Layer(6), Layer(6), Layer(8, stride=2), Layer(8)), norm="none"),
-    "wrn": dataclasses.replace(wide_resnet(16, 2), width=1 / 4),  # all kinds of blocks: 4 channels, then 8, 16, 32
+    "residual": NetworkSpec(  # blocks that change channels, size, and nothing
+        "residual", (Layer(4), Layer(6), Layer(6), Layer(8, stride=2), *[Layer(8)] * 3), residual=True
+    ),
 }
 
 
@@ -57,7 +59,7 @@ def exported(trained) -> Callable[[str, str], tuple[Model, dict[Kind, onnx.Model
         multi_label = stage == "classify" and name == "network3"
         card = {"recipe": "recipe", "quality": {"psnr": 28.5}, "resize": 32, "multi_label": multi_label}
         model, whole = trained(NARROW[name], stage, **card)
-        return model, dict(itertools.islice(export_model(model, whole), 2 if name in ("small", "wrn") else 1))
+        return model, dict(itertools.islice(export_model(model, whole), 2 if name in ("small", "residual") else 1))
 
     return make
 

@@ -27,7 +27,7 @@ def test_folding_keeps_the_function(trained, spec, stage, size):
 
 
 @pytest.mark.parametrize(("join", "shortcuts"), [*itertools.product(["pre", "post"], ["all", "input-output", "none"])])
-@pytest.mark.parametrize("name", ["network2", "wrn"])
+@pytest.mark.parametrize("name", ["network2", "residual"])
 def test_folding_keeps_every_ablation(trained, narrow, name, join, shortcuts):
     model, _ = trained(dataclasses.replace(narrow[name], join=join, shortcuts=shortcuts, fill="zero"))
     x, masks = images(model.spec), torch.zeros(2, 13, 18, dtype=torch.bool)
@@ -51,20 +51,23 @@ def test_each_join_costs_one_affine(trained, narrow):
 
 
 def test_between_residual_blocks_an_affine_is_left(trained, narrow):
-    model, _ = trained(narrow["wrn"])
-    for part, last in ((fold(model).encoder, 13), (fold(model).decoder, 12), (fold_encoder(model.encoder), 13)):
-        left = [i for i, norm in enumerate(part.norms, 1) if not isinstance(norm, nn.Identity)]
-        assert left == list(range(1 if last == 13 else 2, last + 1, 2))
+    model, _ = trained(narrow["residual"])
+    for part, ends in (
+        (fold(model).encoder, [1, 3, 5, 7]),
+        (fold(model).decoder, [2, 4, 6]),
+        (fold_encoder(model.encoder), [1, 3, 5, 7]),
+    ):
+        assert [i for i, norm in enumerate(part.norms, 1) if not isinstance(norm, nn.Identity)] == ends
 
 
 def test_residual_blocks_without_normalisation_are_folded(trained, narrow):
-    model, _ = trained(dataclasses.replace(narrow["wrn"], norm="none"))
+    model, _ = trained(dataclasses.replace(narrow["residual"], norm="none"))
     x = images(model.spec)
     with torch.inference_mode():
         assert relative(fold(model)(x), model(x)) < 1e-5
 
 
-@pytest.mark.parametrize("name", ["network2", "wrn"])
+@pytest.mark.parametrize("name", ["network2", "residual"])
 def test_folding_leaves_the_original_alone(trained, narrow, name):
     model, _ = trained(narrow[name])
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}

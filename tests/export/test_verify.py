@@ -18,8 +18,8 @@ PAIRS = [
     ("network2", "segment"),
     ("network3", "classify"),
     ("rednet", "pretrain"),
-    ("wrn", "pretrain"),
-    ("wrn", "segment"),
+    ("residual", "pretrain"),
+    ("residual", "segment"),
 ]  # a translation takes seconds: the folding of all others is tested in PyTorch
 
 
