@@ -14,6 +14,7 @@ from symae.recipes import (
     restoration,
     scenes,
     supplement_c_optimizer,
+    supplement_c_wide_resnet,
     supplement_d_reconstruction,
     table1_cifar,
     table1_small,
@@ -54,6 +55,7 @@ TABLES: dict[str, Table] = {
         figure4_voc2012.TABLE,
         table5_distributions.TABLE,
         supplement_c_optimizer.TABLE,
+        supplement_c_wide_resnet.TABLE,
         supplement_d_reconstruction.TABLE,
         # beyond the paper
         restoration.TABLE,
