@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 
 from symae.errors import RecipeError
-from symae.recipes import folders, photos, scenes, table2_cifar10_4k
+from symae.recipes import folders, modern_cifar10, photos, scenes, table2_cifar10_4k
 from symae.recipes.overrides import from_dict, override, to_dict
 from symae.recipes.spec import Recipe, Reported, Table
 
 __all__ = ["RECIPES", "TABLES", "Recipe", "Reported", "Table", "find", "from_dict", "override", "to_dict"]
 
-TABLES: dict[str, Table] = {table.name: table for table in (table2_cifar10_4k.TABLE,)}
+TABLES: dict[str, Table] = {table.name: table for table in (table2_cifar10_4k.TABLE, modern_cifar10.TABLE)}
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe

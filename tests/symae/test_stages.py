@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 
@@ -36,6 +38,20 @@ def test_the_masked_loss_counts_missing_pixels_alone():
     elsewhere = torch.where(masks[:, None], IMAGES, torch.rand_like(IMAGES))
     before, after = masked_loss(model, IMAGES, damaged, None), masked_loss(model, elsewhere, damaged, None)
     assert before.item() == pytest.approx(after.item())
+
+
+def test_smoothed_and_mixed_labels_are_shares_of_the_classes():
+    model = Classifier(SPEC, 4).eval()
+    labels = torch.tensor([0, 3, 1])
+    smooth = loss_of(dataclasses.replace(find("classify"), label_smoothing=0.2))(
+        model, IMAGES, Corrupted(IMAGES), labels
+    )
+    shares = torch.nn.functional.one_hot(labels, 4).float() * 0.8 + 0.2 / 4
+    expected = -(shares * model(IMAGES).log_softmax(1)).sum(1).mean()
+    assert smooth.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert classification_loss(model, IMAGES, Corrupted(IMAGES), shares).item() == pytest.approx(
+        smooth.item(), rel=1e-5
+    )
 
 
 def test_answers_that_do_not_count_do_not_change_the_multi_label_loss():
