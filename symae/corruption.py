@@ -31,6 +31,10 @@ class Corrupted:
     images: Tensor
     masks: Tensor | None = None
 
+    def to(self, device: torch.device) -> Corrupted:
+        """Bring it to a device."""
+        return Corrupted(self.images.to(device), None if self.masks is None else self.masks.to(device))
+
 
 @dataclass(frozen=True)
 class Clean:

@@ -10,6 +10,7 @@ from symae.recipes import (
     figure4_scenes,
     figure4_voc2012,
     folders,
+    modern_cifar10,
     photos,
     restoration,
     scenes,
@@ -58,6 +59,7 @@ TABLES: dict[str, Table] = {
         supplement_c_wide_resnet.TABLE,
         supplement_d_reconstruction.TABLE,
         # beyond the paper
+        modern_cifar10.TABLE,
         restoration.TABLE,
         # in place of the above, on data that a laptop has
         table1_small.TABLE,

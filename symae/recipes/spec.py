@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from symae.augmentation import Augmentation
 from symae.corruption import BigBlock, Clean, Corruption, SmallBlocks
 from symae.errors import RecipeError
 from symae.networks import NetworkSpec
@@ -64,9 +65,11 @@ class Recipe:
         crop: side in pixels of the square training crops.
         resize: shorter side in pixels that images are brought to first; None: left as they are.
         flip: mirror training crops at random.
+        augmentation: how training crops are varied before they are damaged; see `symae.augmentation`.
         corruption: the damage; of fine-tuning too, where `corruption_probability` is above 0.
         corruption_probability: chance that a training image is corrupted.
         loss: of pre-training: mean square error over the whole "image", or over its "masked" pixels alone.
+        label_smoothing: share of each target that is spread evenly over the classes, in [0, 1); classifiers alone.
         multi_label: classes of a classifier are independent of each other.
         labels: size of a class-balanced, seeded subset of the training images; None: all.
         fold: one of STL-10's ten folds, 0..9; None: all training images.
@@ -109,9 +112,11 @@ class Recipe:
     average: float = 0.0
     resize: int | None = None
     flip: bool = True
+    augmentation: Augmentation = field(default_factory=Augmentation)
     corruption: Annotated[Corruption, Field(discriminator="kind")] = field(default_factory=Clean)
     corruption_probability: float = 1.0
     loss: Literal["image", "masked"] = "image"
+    label_smoothing: float = 0.0
     multi_label: bool = False
     labels: int | None = None
     fold: int | None = None
@@ -145,6 +150,10 @@ class Recipe:
                 raise RecipeError(f"{name} must be in [0, 1], got {getattr(self, name)}")
         if not 0 <= self.average < 1:
             raise RecipeError(f"average must be in [0, 1), e.g. 0.999, got {self.average}")
+        if not 0 <= self.label_smoothing < 1:
+            raise RecipeError(f"label_smoothing must be in [0, 1), e.g. 0.1, got {self.label_smoothing}")
+        if (self.augmentation.mixes or self.label_smoothing) and (self.stage != "classify" or self.multi_label):
+            raise RecipeError("augmentation.mix and label_smoothing are for classifiers of one class an image")
         if self.resize is not None and self.resize < self.crop:
             raise RecipeError(f"resize ({self.resize}) must be at least the crop ({self.crop})")
         if self.loss == "masked" and not isinstance(self.corruption, BigBlock | SmallBlocks):

@@ -40,6 +40,20 @@ def test_the_masked_loss_counts_missing_pixels_alone():
     assert before.item() == pytest.approx(after.item())
 
 
+def test_smoothed_and_mixed_labels_are_shares_of_the_classes():
+    model = Classifier(SPEC, 4).eval()
+    labels = torch.tensor([0, 3, 1])
+    smooth = loss_of(dataclasses.replace(find("classify"), label_smoothing=0.2))(
+        model, IMAGES, Corrupted(IMAGES), labels
+    )
+    shares = torch.nn.functional.one_hot(labels, 4).float() * 0.8 + 0.2 / 4
+    expected = -(shares * model(IMAGES).log_softmax(1)).sum(1).mean()
+    assert smooth.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert classification_loss(model, IMAGES, Corrupted(IMAGES), shares).item() == pytest.approx(
+        smooth.item(), rel=1e-5
+    )
+
+
 def test_answers_that_do_not_count_do_not_change_the_multi_label_loss():
     model = Classifier(SPEC, 2).eval()
     labels = torch.tensor([[1, 0], [0, 1], [1, 255]], dtype=torch.uint8)

@@ -7,7 +7,7 @@ import pytest
 
 from symae.errors import RecipeError
 from symae.networks import network2
-from symae.recipes import RECIPES, find, table2_cifar10_4k
+from symae.recipes import RECIPES, find, override, table2_cifar10_4k
 from symae.request import Request
 from symae.train import train
 
@@ -44,11 +44,20 @@ def test_a_cosine_rises_in_the_warmup_and_falls_to_nothing():
 
 
 @pytest.mark.parametrize(
-    "change", [{"taken_rate": 0}, {"warmup": -1}, {"average": 1.0}, {"clip": -1}, {"loss": "masked"}]
+    "change",
+    [{"taken_rate": 0}, {"warmup": -1}, {"average": 1.0}, {"clip": -1}, {"loss": "masked"}, {"label_smoothing": 1}],
 )
 def test_values_out_of_range_are_refused(change):
     with pytest.raises(RecipeError):
         dataclasses.replace(find("table2-random"), **change)
+
+
+@pytest.mark.parametrize("setting", ["augmentation.mix=cutmix", "label_smoothing=0.1"])
+def test_mixing_and_smoothing_are_for_single_classes(setting):
+    assert override(find("classify"), [setting]) != find("classify")
+    for name in ("pretrain", "classify-multi", "segment"):
+        with pytest.raises(RecipeError, match="one class an image"):
+            override(find(name), [setting])
 
 
 @pytest.fixture(scope="session")
