@@ -17,6 +17,8 @@ def recipes(table: str | None) -> None:
     \b
       symae recipes table2
     """
+    from typing import Literal
+
     from rich.console import Console
     from rich.table import Table
 
@@ -24,7 +26,10 @@ def recipes(table: str | None) -> None:
 
     console = Console(width=140, highlight=False)
     for section in catalogue(table):
-        rows = Table(*COLUMNS, box=None, header_style="bold", title=section.title, title_justify="left")
+        rows = Table(box=None, header_style="bold", title=section.title, title_justify="left")
+        for column in COLUMNS:
+            justify: Literal["left", "right"] = "right" if column.startswith("GFLOP") else "left"
+            rows.add_column(column, justify=justify, no_wrap=column in ("recipe", "paper"))
         for row in section.rows:
             rows.add_row(*row)
         console.print(rows, "")

@@ -34,6 +34,6 @@ TABLE = Table(
     title="Digits in scenes, segmentation, mean IoU",
     rows=tuple(_on_scenes(row) for row in figure4_voc2012.ROWS),
     pretraining=(table4_scenes.PRETRAIN,),
-    needs="nothing; about 5 minutes on two CPU cores for the pre-training and 3 for each row",
+    needs="nothing; about 2 minutes on two CPU cores for the pre-training and 1 for each row",
     instead_of="figure4",
 )

@@ -37,6 +37,7 @@ ROWS = (
         name="supplementC-sgd",
         summary="the same by SGD with momentum",
         optimizer="sgd",
+        # Tried for 120 steps at an eighth of the width: mean square error 0.060 with 0.01, 0.045 with 0.1, 1 diverges.
         learning_rate=0.1,
         reported=(Reported("supplement C: around 1.0 dB below Adam", "psnr"),),
     ),

@@ -49,6 +49,6 @@ TABLE = Table(
     title="Digits in scenes, 200 labels, mean average precision",
     rows=tuple(_on_scenes(row) for row in table4_voc2007.ROWS),
     pretraining=PRETRAINING,
-    needs="nothing; about 5 minutes on two CPU cores for each pre-training and 1 for each row",
+    needs="nothing; about 2 minutes on two CPU cores for each pre-training and 1 for each row",
     instead_of="table4",
 )
