@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from serve import image
-from serve.client import Client
+from serve.client import MAX_MESSAGE, Client
 from serve.config import ServeConfig
 from serve.errors import JobError, ModelNotFoundError, OverloadError, RequestError, ServeError, UnavailableError
 from serve.files import appears_whole
@@ -70,7 +70,7 @@ def connected(address: str | None, models: Path | None) -> Iterator[Client]:
     elif models is not None:
         config = ServeConfig(
             address="localhost:0",
-            max_message_bytes=256 << 20,
+            max_message_bytes=MAX_MESSAGE,
             max_image_pixels=image.MAX_PIXELS,
             queue_pixels=AT_A_TIME * image.MAX_PIXELS,
             default_deadline=TIMEOUT,
