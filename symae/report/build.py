@@ -94,4 +94,5 @@ def _left_over(results: Sequence[Result], sections: Sequence[Section]) -> tuple[
     left = [result.recipe for result in results if id(result) not in shown]
     if not left:
         return ()
-    return (f"{len(left)} results belong to no table: {', '.join(dict.fromkeys(left))}",)
+    lines = "1 result belongs" if len(left) == 1 else f"{len(left)} results belong"
+    return (f"{lines} to no table: {', '.join(dict.fromkeys(left))}",)

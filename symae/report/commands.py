@@ -6,50 +6,47 @@ import json
 import shlex
 import zlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from symae.data import NAMES
 from symae.recipes import Recipe
 from symae.report.start import Start, parse_start
 from symae.results import Result
 
-__all__ = ["probe_commands", "reproduce", "run", "script", "settings"]
+__all__ = ["How", "reproduce", "run", "script", "settings"]
 
+How = Literal["evaluate", "probe", "restoration"]
 RESULTS = "benchmarks/results.jsonl"
+PROBE = "probe."  # begins the settings of a probe, which are no settings of the run
 
 
-def run(recipe: Recipe, recipes: Mapping[str, Recipe]) -> tuple[str, ...]:
-    """The commands that measure a recipe as it stands, pre-training first."""
-    commands, init = [], None
-    if recipe.pretrained_by:
-        before = recipes.get(recipe.pretrained_by, recipe)
+def run(recipe: Recipe, recipes: Mapping[str, Recipe], how: How = "evaluate") -> tuple[str, ...]:
+    """The commands that train a recipe as it stands and measure it, pre-training first."""
+    commands: list[str] = []
+    init = None
+    if recipe.pretrained_by in recipes:
         init = _directory(recipe.pretrained_by, {}, 0)
-        commands.append(_train(before, {}, seed=0))
+        commands.append(_train(recipes[recipe.pretrained_by], {}, seed=0))
     commands.append(_train(recipe, {}, seed=0, init=init))
-    return *commands, _evaluate(_directory(recipe.name, {}, 0), _data(recipe), "test")
+    return *commands, _measure(how, _directory(recipe.name, {}, 0), _images(recipe, how), _part(recipe), {})
 
 
-def reproduce(result: Result, recipes: Mapping[str, Recipe]) -> tuple[str, ...]:
-    """The commands that measure a result once more, pre-training first; none for a method without a recipe."""
+def reproduce(result: Result, recipes: Mapping[str, Recipe], how: How = "evaluate") -> tuple[str, ...]:
+    """The commands that measure a result once more, pre-training first."""
     if result.recipe not in recipes:
-        return ()
-    recipe, start = recipes[result.recipe], parse_start(result.start)
-    changes = dict(result.changes)
-    commands, init = [], None
+        return (_other(result),) if how == "restoration" else ()
+    recipe, start, changes = recipes[result.recipe], parse_start(result.start), dict(result.changes)
+    if result.fold != recipe.fold:
+        changes["fold"] = result.fold
+    commands: list[str] = []
+    init = None
     if start is not None:
-        init, before = _source(start, recipes)
-        commands += before
+        init, commands = _source(start, recipes)
         changes = {key: value for key, value in changes.items() if start.changes.get(key, ...) != value}
     commands.append(_train(recipe, changes, seed=result.seed, init=init, start=result.start))
-    out = _directory(result.recipe, changes, result.seed, result.start)
-    return *commands, _evaluate(out, _measured_on(result, recipe), result.part)
-
-
-def probe_commands(recipe: Recipe, recipes: Mapping[str, Recipe]) -> tuple[str, ...]:
-    """The commands that train a recipe as it stands and probe each of its layers (figure 3)."""
-    *training, _ = run(recipe, recipes)
-    probe = ["symae", "probe", _directory(recipe.name, {}, 0), "--data", _data(recipe), "--record", RESULTS]
-    return *training, shlex.join(probe)
+    out = _directory(recipe.name, changes, result.seed, result.start)
+    images = result.data if result.data.isidentifier() else _images(recipe, how)
+    return *commands, _measure(how, out, images, result.part, result.changes)
 
 
 def script(parts: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[str, ...]:
@@ -66,7 +63,7 @@ def settings(changes: Mapping[str, Any]) -> tuple[str, ...]:
 
     A damage of another kind has other values, so it is set as a whole.
     """
-    given = dict(changes)
+    given = {key: value for key, value in changes.items() if not key.startswith(PROBE)}
     if "corruption.kind" in given:
         damage = {key: given.pop(key) for key in list(given) if key.startswith("corruption.")}
         given["corruption"] = {key.removeprefix("corruption."): value for key, value in damage.items()}
@@ -82,30 +79,48 @@ def _source(start: Start, recipes: Mapping[str, Recipe]) -> tuple[str, list[str]
 
 
 def _train(recipe: Recipe, changes: Mapping[str, Any], *, seed: int, init: str | None = None, start: str = "") -> str:
-    words = ["symae", "train", recipe.name, "--data", _data(recipe)]
+    named = recipe.data in NAMES
+    words = ["symae", "train", recipe.name, "--data", recipe.data if named else "DATA"]
     words += [] if init is None else ["--init", init]
     words += ["--out", _directory(recipe.name, changes, seed, start)]
     words += ["--seed", str(seed)] if seed else []
-    return shlex.join(words + [word for setting in settings(changes) for word in ("--set", setting)])
+    words += [word for setting in settings(changes) for word in ("--set", setting)]
+    return shlex.join(words) + ("" if named else f"  # DATA: {recipe.data}")
 
 
-def _evaluate(run: str, data: str, part: str) -> str:
-    return shlex.join(["symae", "evaluate", run, "--data", data, "--part", part, "--record", RESULTS])
+def _measure(how: How, run: str, images: str, part: str, changes: Mapping[str, Any]) -> str:
+    words = ["symae", how, run, "--data", images]
+    if how == "evaluate":
+        words += ["--part", part]
+    if how == "probe":
+        asked = {key: value for key, value in changes.items() if key.startswith(PROBE)}
+        words += ["--out", "figure3"]
+        words += [word for key, value in asked.items() for word in (f"--{key.removeprefix(PROBE)}", str(value))]
+    return shlex.join([*words, "--record", RESULTS])
+
+
+def _other(result: Result) -> str:
+    """Measure a method of others."""
+    words = ["python", "-m", "benchmarks.denoising", "--data", result.data, "--method", result.recipe]
+    return shlex.join([*words, "--record", RESULTS])
 
 
 def _directory(recipe: str, changes: Mapping[str, Any], seed: int, start: str = "") -> str:
     """A run directory of its own for each recipe, seed, changes and start."""
-    plain = not changes and (not start or start.endswith(", seed 0"))
-    told = "" if plain else f"-{zlib.crc32(json.dumps([dict(changes), start]).encode()):08x}"
+    own = {key: value for key, value in changes.items() if not key.startswith(PROBE)}
+    plain = not own and (not start or start.endswith(", seed 0"))
+    told = "" if plain else f"-{zlib.crc32(json.dumps([own, start]).encode()):08x}"
     return f"runs/{recipe}{told}" + (f"-seed{seed}" if seed else "")
 
 
-def _data(recipe: Recipe) -> str:
+def _images(recipe: Recipe, how: How) -> str:
+    if how == "restoration":
+        return "BSD68" if recipe.network.channels == 1 else "CBSD68"
     return recipe.data if recipe.data in NAMES else "DATA"
 
 
-def _measured_on(result: Result, recipe: Recipe) -> str:
-    return result.data if result.data.isidentifier() else _data(recipe)
+def _part(recipe: Recipe) -> str:
+    return "validation" if "val/" in recipe.data and "test/" not in recipe.data else "test"
 
 
 def _plain(value: Any) -> str:

@@ -8,6 +8,7 @@ markers and dashes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from html import escape
 
 from matplotlib.ticker import MaxNLocator
@@ -16,9 +17,7 @@ from symae.report.chart import Bar, Bars, Chart, Curve, Curves, Point
 
 __all__ = ["draw"]
 
-WIDTH, LEFT, RIGHT = 760, 270, 120  # of a bar chart: whole, labels, numbers
 BAR, HEAD, GAP, FOOT = 19, 20, 9, 24  # heights
-LABEL = 44  # letters of a label that fit
 PANEL_WIDTH, PANEL_HEIGHT, MARGIN = 460, 260, 44
 DASHES = ("none", "7 3", "2 3", "9 3 2 3", "4 2")
 MARKERS = (
@@ -31,6 +30,19 @@ MARKERS = (
 Scale = Callable[[float], float]
 
 
+@dataclass(frozen=True)
+class _Frame:
+    """Widths of a bar chart: the whole, the labels at the left, the numbers at the right; letters of a label."""
+
+    width: int
+    left: int
+    right: int
+    letters: int
+
+
+WIDE, NARROW = _Frame(820, 320, 140, 52), _Frame(520, 220, 90, 34)
+
+
 def draw(chart: Chart) -> str:
     """Draw a chart as one <svg> element; an empty text where there is nothing to draw."""
     return _bars(chart) if isinstance(chart, Bars) else _curves(chart)
@@ -41,28 +53,30 @@ def _bars(chart: Bars) -> str:
     if not values:
         return ""
     ticks = _ticks(0.0 if chart.zero else min(values) - 0.2, max(values))
-    scale = _scale(ticks[0], ticks[-1], LEFT, WIDTH - RIGHT)
+    frame = WIDE if chart.zero else NARROW
+    scale = _scale(ticks[0], ticks[-1], frame.left, frame.width - frame.right)
     shapes, y = [], 4.0
     for heading, bars in chart.groups:
         if heading:
             shapes.append(_text(0, y + 14, _cut(heading, 110), "head", heading))
             y += HEAD
         for bar in bars:
-            shapes.append(_bar(bar, scale, y, zero=chart.zero))
+            shapes.append(_bar(bar, scale, y, frame))
             y += BAR
         y += GAP if heading else 2
     grid = [_line(scale(tick), 0, scale(tick), y, "grid") + _tick(scale(tick), y + 14, tick) for tick in ticks]
-    return _svg(WIDTH, y + FOOT, chart.title, [*grid, *shapes])
+    return _svg(frame.width, y + FOOT, chart.title, [*grid, *shapes])
 
 
-def _bar(bar: Bar, scale: Scale, y: float, *, zero: bool) -> str:
+def _bar(bar: Bar, scale: Scale, y: float, frame: _Frame) -> str:
     middle = y + BAR / 2
-    label = _text(LEFT - 8, middle + 4, _cut(bar.label, LABEL), f"end {bar.kind}", bar.label)
+    label = _text(frame.left - 8, middle + 4, _cut(bar.label, frame.letters), f"end {bar.kind}", bar.label)
     if bar.point is None:
-        return label + _text(LEFT + 6, middle + 4, bar.text, "none")
+        return label + _text(frame.left + 6, middle + 4, bar.text, "none")
     x, end = scale(bar.point.mean), scale(_ends(bar.point)[1])
-    if zero:
-        shape = f'<rect class="bar {bar.kind}" x="{LEFT}" y="{y + 2}" width="{x - LEFT:.1f}" height="{BAR - 4}"/>'
+    if frame is WIDE:
+        size = f'x="{frame.left}" y="{y + 2:g}" width="{x - frame.left:.1f}" height="{BAR - 4}"'
+        shape = f'<rect class="bar {bar.kind}" {size}/>'
     else:
         marker = MARKERS[("paper", "full", "changed").index(bar.kind)]
         shape = f'<path class="mark {bar.kind}" transform="translate({x:.1f} {middle})" d="{marker}"/>'
@@ -125,7 +139,10 @@ def _ends(point: Point) -> tuple[float, float]:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    return [float(tick) for tick in MaxNLocator(nbins=6, min_n_ticks=3).tick_values(low, max(high, low + 0.1))]
+    return [
+        float(tick)
+        for tick in MaxNLocator(nbins=6, min_n_ticks=3, steps=[1, 2, 2.5, 5, 10]).tick_values(low, max(high, low + 0.1))
+    ]
 
 
 def _scale(low: float, high: float, start: float, end: float) -> Scale:

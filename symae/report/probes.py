@@ -19,7 +19,8 @@ __all__ = ["NAME", "figure3", "is_probe"]
 
 NAME = "figure3"
 PROBE = re.compile(r"probe_(?:accuracy|psnr)_(\d+)|linear_accuracy|knn\d+_accuracy")
-MEASURES = {"accuracy": "classification: accuracy, %", "psnr": "reconstruction: PSNR, dB"}
+MEASURES = {"accuracy": "accuracy, %", "psnr": "PSNR, dB"}  # of classification and of reconstruction
+CHARTS = {"accuracy": "Classification: accuracy, %", "psnr": "Reconstruction: PSNR, dB"}
 ROLES = ("auto-encoder with shortcuts", "auto-encoder without shortcuts", "classification network")
 NOTE = "The paper draws curves and prints no numbers: with shortcuts, as in the classifier, accuracy rises and " \
     "reconstruction falls with depth; without, it does not."  # fmt: skip
@@ -59,7 +60,8 @@ def figure3(tables: Mapping[str, Table], groups: Sequence[Group], recipes: Mappi
     layers = sorted({layer for each in probed for measure in MEASURES for layer in each.at(measure)})
     final = sorted({name for each in probed for name in each.group.metrics if is_probe(name) and "probe" not in name})
     examples = {role: _example(role, tables) for role in ROLES}
-    titles = [*map(str, layers), *(name.removesuffix("_accuracy").replace("knn", "NN ") for name in final)]
+    titles = [f"after layers {layers[0]} to {layers[-1]}"] if layers else []
+    titles += [f"final: {name.removesuffix('_accuracy').replace('knn', 'NN ')}" for name in final]
     rows = [row for role in ROLES for row in _role_rows(role, examples[role], probed, layers, final)]
     rows += [row for each in probed if each.role not in ROLES for row in _rows(each, layers, final)]
     shown = [recipe for recipe, _ in examples.values() if recipe is not None]
@@ -73,9 +75,9 @@ def figure3(tables: Mapping[str, Table], groups: Sequence[Group], recipes: Mappi
             Column("measured on"),
         ),
         rows=tuple(rows),
-        commands=commands.script((recipe.name, commands.probe_commands(recipe, recipes)) for recipe in shown),
+        commands=commands.script((recipe.name, commands.run(recipe, recipes, "probe")) for recipe in shown),
         charts=tuple(_charts(probed)),
-        runs=provenance((each.group for each in probed), is_probe, recipes),
+        runs=provenance((each.group for each in probed), is_probe, recipes, "probe"),
     )
 
 
@@ -116,7 +118,7 @@ def _role_rows(
     own = [each for each in probed if each.role == role]
     if not any(each.group.full for each in own):
         recipe, needs = example
-        blank = [words.NONE] * (len(layers) + len(final) + 1)
+        blank = [words.NONE] * (bool(layers) + len(final) + 1)
         for measure in MEASURES.values():
             missing = f"not run: needs `symae probe` of such a run; {needs}"
             yield Row((role, recipe.name if recipe else words.NONE, measure, *blank, missing), "missing")
@@ -128,7 +130,8 @@ def _rows(each: _Probed, layers: list[int], final: list[str]) -> Iterator[Row]:
     """Two rows: classification, with the probes of the final layer beside it, and reconstruction."""
     for measure, told in MEASURES.items():
         points = each.at(measure)
-        cells = [f"{points[layer].mean:.1f}" if layer in points else words.NONE for layer in layers]
+        upto = [layer for layer in layers if layer <= max(points, default=0)]
+        cells = [" ".join(f"{points[layer].mean:.1f}" if layer in points else words.NONE for layer in upto)]
         ends = [each.group.statistic(name) if measure == "accuracy" else None for name in final]
         cells += [words.NONE if end is None else f"{end.mean:.1f}" for end in ends]
         first = next((name for name in each.group.metrics if name.startswith(f"probe_{measure}_")), "")
@@ -137,7 +140,7 @@ def _rows(each: _Probed, layers: list[int], final: list[str]) -> Iterator[Row]:
 
 
 def _charts(probed: Sequence[_Probed]) -> Iterator[Curves]:
-    for measure, title in MEASURES.items():
+    for measure, title in CHARTS.items():
         curves = [Curve(_curve_label(each, probed), tuple(each.at(measure).values())) for each in probed]
         if any(curve.points for curve in curves):
             yield Curves(title, "layer", title.partition(": ")[2], tuple(curves))

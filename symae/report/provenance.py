@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from symae.recipes import Recipe
 from symae.report import commands
 from symae.report.collect import Group
+from symae.report.commands import How
 from symae.report.section import Provenance
 from symae.report.words import changed
 from symae.results import Result
@@ -15,7 +16,7 @@ __all__ = ["provenance"]
 
 
 def provenance(
-    groups: Iterable[Group], counted: Callable[[str], bool], recipes: Mapping[str, Recipe]
+    groups: Iterable[Group], counted: Callable[[str], bool], recipes: Mapping[str, Recipe], how: How = "evaluate"
 ) -> tuple[Provenance, ...]:
     """List the runs of groups.
 
@@ -23,19 +24,20 @@ def provenance(
         groups: in the order of the section.
         counted: whether a metric of that name belongs to the section; runs without any are left out.
         recipes: by name.
+        how: the command that measured them.
     """
     return tuple(
-        _line(group, run, values, recipes)
+        _line(group, run, values, commands.reproduce(run, recipes, how))
         for group in groups
         for run in group.runs
         if (values := {name: value for name, value in run.values.items() if counted(name)})
     )
 
 
-def _line(group: Group, run: Result, values: Mapping[str, float], recipes: Mapping[str, Recipe]) -> Provenance:
+def _line(group: Group, run: Result, values: Mapping[str, float], repeat: tuple[str, ...]) -> Provenance:
     return Provenance(
         what=group.recipe if group.full else f"{group.recipe}: {changed(group)}",
         values=", ".join(f"{name} {value:.2f}" for name, value in values.items()),
         result=run,
-        commands=commands.reproduce(run, recipes),
+        commands=repeat,
     )

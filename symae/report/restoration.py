@@ -14,10 +14,10 @@ from symae.report.provenance import provenance
 from symae.report.published import PUBLISHED, Published
 from symae.report.section import Column, Row, Section
 
-__all__ = ["NAME", "is_restoration", "restoration"]
+__all__ = ["NAME", "belongs", "restoration"]
 
 NAME = "restoration"
-METRIC = re.compile(r"psnr_sigma(\d+)(_ensemble)?")
+METRIC = re.compile(r"psnr_sigma(\d+(?:\.\d+)?)(_ensemble)?")
 TITLES = {"bsd68": "BSD68, gray", "cbsd68": "CBSD68, colour"}
 NOTES = (
     "Noise of a fixed seed for each image, not clipped; no border cut; mean PSNR in dB over the images.",
@@ -41,30 +41,38 @@ class _Method:
 
     name: str
     data: str
-    published: Mapping[int, float]
+    published: Mapping[float, float]
     group: Group | None = None
     ensemble: bool = False
     where: str = ""
     missing: bool = False
 
-    def at(self, sigma: int) -> Statistic | None:
+    def at(self, sigma: float) -> Statistic | None:
         """What was measured at a level of noise."""
-        metric = f"psnr_sigma{sigma}{'_ensemble' if self.ensemble else ''}"
-        return None if self.group is None else self.group.statistic(metric)
+        return self._statistic(f"psnr_sigma{sigma:g}")
+
+    @property
+    def seconds(self) -> str:
+        """How long an image takes."""
+        statistic = self._statistic("seconds_per_image")
+        return words.NONE if statistic is None else f"{statistic.mean:.3g}"
+
+    def _statistic(self, metric: str) -> Statistic | None:
+        return None if self.group is None else self.group.statistic(f"{metric}{'_ensemble' if self.ensemble else ''}")
 
 
-def is_restoration(metric: str) -> bool:
-    """Whether a value was measured by the denoising protocol."""
-    return METRIC.fullmatch(metric) is not None
+def belongs(metric: str) -> bool:
+    """Whether a value stands in this section, not in that of its recipe: PSNR and SSIM of whole images, seconds."""
+    return metric != "psnr_input" and (metric.startswith(("psnr_", "ssim_")) or "second" in metric)
 
 
 def restoration(tables: Mapping[str, Table], groups: Sequence[Group], recipes: Mapping[str, Recipe]) -> Section:
     """Set published numbers, other methods and the recipes of the table of this name beside each other."""
-    own = [group for group in groups if any(map(is_restoration, group.metrics))]
+    own = [group for group in groups if any(map(_is_denoising, group.metrics))]
     table = tables.get(NAME)
     methods = [method for data in _sets(own) for method in _methods(data, own, table)]
     found = (METRIC.fullmatch(name) for group in own for name in group.metrics)
-    sigmas = sorted({*(int(match[1]) for match in found if match), *(s for each in PUBLISHED for s in each.psnr)})
+    sigmas = sorted({*(float(match[1]) for match in found if match), *(s for each in PUBLISHED for s in each.psnr)})
     rows = () if table is None else table.rows
     return Section(
         name=NAME,
@@ -72,14 +80,18 @@ def restoration(tables: Mapping[str, Table], groups: Sequence[Group], recipes: M
         notes=NOTES,
         columns=(
             *(Column("images"), Column("method")),
-            *(Column(f"sigma {sigma}", number=True) for sigma in sigmas),
-            *(Column("n", number=True), Column("source, or measured on")),
+            *(Column(f"sigma {sigma:g}", number=True) for sigma in sigmas),
+            *(Column("n", number=True), Column("s an image", number=True), Column("source, or measured on")),
         ),
         rows=tuple(_row(method, sigmas) for method in methods),
-        commands=commands.script((recipe.name, commands.run(recipe, recipes)) for recipe in rows),
+        commands=commands.script((recipe.name, commands.run(recipe, recipes, "restoration")) for recipe in rows),
         charts=tuple(_charts(methods, sigmas)),
-        runs=provenance(own, lambda metric: is_restoration(metric) or "second" in metric, recipes),
+        runs=provenance(own, belongs, recipes, "restoration"),
     )
+
+
+def _is_denoising(metric: str) -> bool:
+    return METRIC.fullmatch(metric) is not None
 
 
 def _sets(groups: Sequence[Group]) -> tuple[str, ...]:
@@ -91,7 +103,8 @@ def _methods(data: str, groups: Sequence[Group], table: Table | None) -> Iterato
     here = [group for group in groups if group.data.lower() == data]
     keys = set()
     for each in (each for each in PUBLISHED if each.data == data):
-        yield _Method(each.method, data, each.psnr, where=f"published: {each.source}")
+        if each.psnr:
+            yield _Method(each.method, data, each.psnr, where=f"published: {each.source}")
         if each.key:
             keys.add(each.key)
             yield from _own(each, [group for group in here if group.recipe.lower() == each.key])
@@ -106,13 +119,13 @@ def _methods(data: str, groups: Sequence[Group], table: Table | None) -> Iterato
 
 def _own(published: Published, groups: Sequence[Group]) -> Iterator[_Method]:
     if not groups:
-        needs = f"not run: needs the package {published.key}"
+        needs = f"not run: needs {published.needs}"
         yield _Method(f"{published.method}, run here", published.data, published.psnr, where=needs, missing=True)
     for group in groups:
         yield from _measured(f"{published.method}, run here", published.data, published.psnr, group)
 
 
-def _measured(name: str, data: str, published: Mapping[int, float], group: Group) -> Iterator[_Method]:
+def _measured(name: str, data: str, published: Mapping[float, float], group: Group) -> Iterator[_Method]:
     """A line for the plain numbers and one for those of the ensemble."""
     name = name if group.full else f"{name}: {words.changed(group)}"
     for ensemble in (False, True):
@@ -127,18 +140,18 @@ def _fits(recipe: Recipe, data: str) -> bool:
     return data == ("bsd68" if recipe.network.channels == 1 else "cbsd68")
 
 
-def _row(method: _Method, sigmas: Sequence[int]) -> Row:
+def _row(method: _Method, sigmas: Sequence[float]) -> Row:
     cells = [_cell(method, sigma) for sigma in sigmas]
     head = TITLES.get(method.data, method.data), method.name
     if method.missing:
-        return Row((*head, *[words.NONE] * len(sigmas), words.NONE, method.where), "missing")
+        return Row((*head, *[words.NONE] * (len(sigmas) + 2), method.where), "missing")
     if method.group is None:
-        return Row((*head, *cells, "", method.where), "other")
+        return Row((*head, *cells, "", "", method.where), "other")
     counts = {statistic.n for sigma in sigmas if (statistic := method.at(sigma)) is not None}
-    return Row((*head, *cells, str(max(counts)), method.where), method.group.kind)
+    return Row((*head, *cells, str(max(counts)), method.seconds, method.where), method.group.kind)
 
 
-def _cell(method: _Method, sigma: int) -> str:
+def _cell(method: _Method, sigma: float) -> str:
     published, statistic = method.published.get(sigma), method.at(sigma)
     if method.group is None:
         return words.NONE if published is None else f"{published:.2f}"
@@ -146,16 +159,16 @@ def _cell(method: _Method, sigma: int) -> str:
     return words.measured(statistic) + (f" ({gap})" if gap != words.NONE else "")
 
 
-def _charts(methods: Sequence[_Method], sigmas: Sequence[int]) -> Iterator[Bars]:
+def _charts(methods: Sequence[_Method], sigmas: Sequence[float]) -> Iterator[Bars]:
     for data in dict.fromkeys(method.data for method in methods):
         for sigma in sigmas:
             bars = [_bar(method, sigma) for method in methods if method.data == data]
             groups = tuple(("", (bar,)) for bar in bars if bar is not None)
             if groups:
-                yield Bars(f"{TITLES.get(data, data)}, sigma {sigma}: PSNR, dB", groups, zero=False)
+                yield Bars(f"{TITLES.get(data, data)}, sigma {sigma:g}: PSNR, dB", groups, zero=False)
 
 
-def _bar(method: _Method, sigma: int) -> Bar | None:
+def _bar(method: _Method, sigma: float) -> Bar | None:
     if method.group is None:
         value = method.published.get(sigma)
         return None if value is None or method.missing else Bar("paper", Point(value), method.name, f"{value:.2f}")

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from symae.evaluate import main_metric
 from symae.recipes import Recipe, Reported, Table
-from symae.report import commands, words
+from symae.report import commands, restoration, words
 from symae.report.chart import Bar, Bars, Point
 from symae.report.collect import Group, Statistic
 from symae.report.probes import is_probe
 from symae.report.provenance import provenance
-from symae.report.restoration import is_restoration
 from symae.report.section import Column, Row, Section
 
 __all__ = ["table_section"]
@@ -86,7 +85,8 @@ def table_section(
 
 
 def _entries(recipe: Recipe, groups: Sequence[Group]) -> Iterator[_Entry]:
-    reported = {each.metric: each for each in recipe.reported} or {main_metric(recipe): None}
+    reported: dict[str, Reported | None] = {each.metric: each for each in recipe.reported}
+    reported = reported or {main_metric(recipe): None}
     for metric, number in reported.items():
         own = (group for group in groups if group.recipe == recipe.name and group.statistic(metric) is not None)
         yield _Entry(recipe, metric, number, tuple(own))
@@ -171,4 +171,4 @@ def _decided(table: Table) -> tuple[str, ...]:
 
 
 def _belongs(metric: str) -> bool:
-    return not is_probe(metric) and not is_restoration(metric)
+    return not is_probe(metric) and not restoration.belongs(metric)

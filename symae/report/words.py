@@ -132,6 +132,8 @@ def _setting(key: str, value: Any) -> str:
     if key == "labels":
         return "all labels" if value is None else f"{value:,} labels"
     told = value if isinstance(value, str) else json.dumps(value)
+    if key.startswith("probe."):
+        return f"probed with {key.removeprefix('probe.')} {told}"
     return f"{key.removeprefix('network.').replace('_', ' ')} {told}"
 
 
