@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from symae.report.build import Report
-from symae.report.section import Column, Row, Section
+from symae.report.section import Column, Section
 
 __all__ = ["to_markdown"]
 
@@ -22,16 +22,12 @@ def _section(section: Section) -> Iterator[str]:
         yield f"{note}\n"
     yield _line(column.title for column in section.columns)
     yield _line(map(_rule, section.columns))
-    yield from (_row(row) for row in section.rows)
+    yield from (_line(row.cells) for row in section.rows)
     yield ""
     if section.commands:
         yield "<details><summary>Commands</summary>\n\n```sh"
         yield from section.commands
         yield "```\n</details>\n"
-
-
-def _row(row: Row) -> str:
-    return _line(f"**{cell}**" if row.kind == "full" and cell and cell[0].isdigit() else cell for cell in row.cells)
 
 
 def _rule(column: Column) -> str:

@@ -40,7 +40,7 @@ class _Frame:
     letters: int
 
 
-WIDE, NARROW = _Frame(820, 320, 140, 52), _Frame(520, 220, 90, 34)
+WIDE, NARROW = _Frame(820, 320, 140, 47), _Frame(520, 220, 90, 31)
 
 
 def draw(chart: Chart) -> str:
@@ -52,8 +52,8 @@ def _bars(chart: Bars) -> str:
     values = [end for _, bars in chart.groups for bar in bars if bar.point for end in _ends(bar.point)]
     if not values:
         return ""
-    ticks = _ticks(0.0 if chart.zero else min(values) - 0.2, max(values))
     frame = WIDE if chart.zero else NARROW
+    ticks = _ticks(0.0 if chart.zero else min(values) - 0.2, max(values), 6 if chart.zero else 4)
     scale = _scale(ticks[0], ticks[-1], frame.left, frame.width - frame.right)
     shapes, y = [], 4.0
     for heading, bars in chart.groups:
@@ -138,11 +138,9 @@ def _ends(point: Point) -> tuple[float, float]:
     return point.mean - spread, point.mean + spread
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    return [
-        float(tick)
-        for tick in MaxNLocator(nbins=6, min_n_ticks=3, steps=[1, 2, 2.5, 5, 10]).tick_values(low, max(high, low + 0.1))
-    ]
+def _ticks(low: float, high: float, most: int = 6) -> list[float]:
+    locator = MaxNLocator(nbins=most, min_n_ticks=3, steps=[1, 2, 2.5, 5, 10])
+    return [float(tick) for tick in locator.tick_values(low, max(high, low + 0.1))]
 
 
 def _scale(low: float, high: float, start: float, end: float) -> Scale:

@@ -13,7 +13,7 @@ from symae.report import commands, words
 from symae.report.chart import Curve, Curves, Point
 from symae.report.collect import Group
 from symae.report.provenance import provenance
-from symae.report.section import Column, Row, Section
+from symae.report.section import Column, Row, Section, told_once
 
 __all__ = ["NAME", "figure3", "is_probe"]
 
@@ -23,7 +23,7 @@ MEASURES = {"accuracy": "accuracy, %", "psnr": "PSNR, dB"}  # of classification 
 CHARTS = {"accuracy": "Classification: accuracy, %", "psnr": "Reconstruction: PSNR, dB"}
 ROLES = ("auto-encoder with shortcuts", "auto-encoder without shortcuts", "classification network")
 NOTE = "The paper draws curves and prints no numbers: with shortcuts, as in the classifier, accuracy rises and " \
-    "reconstruction falls with depth; without, it does not."  # fmt: skip
+    "reconstruction falls with depth; without them they tend otherwise."  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,7 @@ def figure3(tables: Mapping[str, Table], groups: Sequence[Group], recipes: Mappi
     layers = sorted({layer for each in probed for measure in MEASURES for layer in each.at(measure)})
     final = sorted({name for each in probed for name in each.group.metrics if is_probe(name) and "probe" not in name})
     examples = {role: _example(role, tables) for role in ROLES}
-    titles = [f"after layers {layers[0]} to {layers[-1]}"] if layers else []
-    titles += [f"final: {name.removesuffix('_accuracy').replace('knn', 'NN ')}" for name in final]
+    depth = [f"after layers {layers[0]} to {layers[-1]}"] if layers else []
     rows = [row for role in ROLES for row in _role_rows(role, examples[role], probed, layers, final)]
     rows += [row for each in probed if each.role not in ROLES for row in _rows(each, layers, final)]
     shown = [recipe for recipe, _ in examples.values() if recipe is not None]
@@ -70,11 +69,11 @@ def figure3(tables: Mapping[str, Table], groups: Sequence[Group], recipes: Mappi
         title="Classification and reconstruction from the features after each ReLU",
         notes=(NOTE,),
         columns=(
-            *(Column(title) for title in ("network", "recipe", "from frozen features")),
-            *(Column(title, number=True) for title in (*titles, "n")),
+            *(Column(title) for title in ("network", "recipe", "from frozen features", *depth)),
+            *(Column(title, number=True) for title in (*map(_final_words, final), "n")),
             Column("measured on"),
         ),
-        rows=tuple(rows),
+        rows=told_once(rows),
         commands=commands.script((recipe.name, commands.run(recipe, recipes, "probe")) for recipe in shown),
         charts=tuple(_charts(probed)),
         runs=provenance((each.group for each in probed), is_probe, recipes, "probe"),
@@ -137,6 +136,12 @@ def _rows(each: _Probed, layers: list[int], final: list[str]) -> Iterator[Row]:
         first = next((name for name in each.group.metrics if name.startswith(f"probe_{measure}_")), "")
         count, where = str(len(each.group.measured(first))), words.origin(each.group, first)
         yield Row((each.role, each.label, told, *cells, count, where), each.group.kind)
+
+
+def _final_words(metric: str) -> str:
+    """Name a probe of the final layer, e.g. "final: 20-NN"."""
+    name = metric.removesuffix("_accuracy")
+    return f"final: {name.removeprefix('knn')}-NN" if name.startswith("knn") else f"final: {name}"
 
 
 def _charts(probed: Sequence[_Probed]) -> Iterator[Curves]:

@@ -12,7 +12,7 @@ from symae.report.chart import Bar, Bars, Point
 from symae.report.collect import Group, Statistic
 from symae.report.provenance import provenance
 from symae.report.published import PUBLISHED, Published
-from symae.report.section import Column, Row, Section
+from symae.report.section import Column, Row, Section, told_once
 
 __all__ = ["NAME", "belongs", "restoration"]
 
@@ -83,7 +83,7 @@ def restoration(tables: Mapping[str, Table], groups: Sequence[Group], recipes: M
             *(Column(f"sigma {sigma:g}", number=True) for sigma in sigmas),
             *(Column("n", number=True), Column("s an image", number=True), Column("source, or measured on")),
         ),
-        rows=tuple(_row(method, sigmas) for method in methods),
+        rows=told_once(_row(method, sigmas) for method in methods),
         commands=commands.script((recipe.name, commands.run(recipe, recipes, "restoration")) for recipe in rows),
         charts=tuple(_charts(methods, sigmas)),
         runs=provenance(own, belongs, recipes, "restoration"),

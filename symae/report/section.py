@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from symae.report.chart import Chart
 from symae.results import Result
 
-__all__ = ["Column", "Provenance", "Row", "Section"]
+__all__ = ["Column", "Provenance", "Row", "Section", "told_once"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,16 @@ class Row:
 
     cells: tuple[str, ...]
     kind: Literal["full", "missing", "changed", "other"]
+
+
+def told_once(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Shorten what missing rows need, where the missing row above needs the same."""
+    told, before = [], ""
+    for row in rows:
+        needs = row.cells[-1] if row.kind == "missing" else ""
+        told.append(Row((*row.cells[:-1], "not run: needs the same"), row.kind) if needs and needs == before else row)
+        before = needs or before
+    return tuple(told)
 
 
 @dataclass(frozen=True)

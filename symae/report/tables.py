@@ -12,7 +12,7 @@ from symae.report.chart import Bar, Bars, Point
 from symae.report.collect import Group, Statistic
 from symae.report.probes import is_probe
 from symae.report.provenance import provenance
-from symae.report.section import Column, Row, Section
+from symae.report.section import Column, Row, Section, told_once
 
 __all__ = ["table_section"]
 
@@ -73,7 +73,7 @@ def table_section(
         notes=tuple(_notes(table, tables)),
         columns=COLUMNS,
         rows=(
-            *(row for entry in entries for row in _rows(entry, table.needs, alone=len(metrics) == 1)),
+            *told_once(row for entry in entries for row in _rows(entry, table.needs, alone=len(metrics) == 1)),
             *(row for entry in before for row in _pretraining(entry)),
         ),
         commands=commands.script(part for entry in entries for part in _scripts(entry, recipes)),

@@ -128,7 +128,7 @@ def _settings(changes: Mapping[str, Any], network: str, whole: bool) -> list[str
 
 def _setting(key: str, value: Any) -> str:
     if key == "epochs":
-        return f"{value} epochs"
+        return f"{value} epochs" if value != 1 else "1 epoch"
     if key == "labels":
         return "all labels" if value is None else f"{value:,} labels"
     told = value if isinstance(value, str) else json.dumps(value)
