@@ -40,7 +40,7 @@ class _Frame:
     letters: int
 
 
-WIDE, NARROW = _Frame(820, 320, 140, 47), _Frame(520, 220, 90, 31)
+WIDE, NARROW = _Frame(840, 340, 140, 51), _Frame(520, 220, 90, 31)
 
 
 def draw(chart: Chart) -> str:
