@@ -28,6 +28,7 @@ COMMANDS = {  # name -> (module of this package, one line of help), in the order
     "evaluate": "train",
     "restoration": "restoration",
     "visualize": "visualize",
+    "report": "report",
     "export": "export",
     "serve": "serve",
     "embed": "embed",

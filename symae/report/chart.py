@@ -1,0 +1,72 @@
+"""What a plot shows, before anything is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Bar", "Bars", "Chart", "Curve", "Curves", "Kind", "Point"]
+
+Kind = Literal["paper", "full", "changed"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A mean and its standard deviation, which is None for one value; `at`: where it stands on the x axis."""
+
+    mean: float
+    deviation: float | None = None
+    at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar: the paper's, one measured at full size, or one measured with changes.
+
+    Attributes:
+        kind: one of these three.
+        point: its length and error bar; None: not run.
+        label: whose it is.
+        text: its number in words.
+    """
+
+    kind: Kind
+    point: Point | None
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Bars in groups, one group for each row of a table, in its order.
+
+    Attributes:
+        title: with the unit.
+        groups: heading (empty: none) and bars.
+        zero: the axis begins at 0; otherwise near the smallest value, and dots stand for the bars.
+    """
+
+    title: str
+    groups: tuple[tuple[str, tuple[Bar, ...]], ...]
+    zero: bool = True
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points joined by a line."""
+
+    label: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Curves over the layers of a network."""
+
+    title: str
+    x: str
+    y: str
+    curves: tuple[Curve, ...]
+
+
+Chart = Bars | Curves

@@ -1,0 +1,38 @@
+"""A report as Markdown, for a README or for documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from symae.report.build import Report
+from symae.report.section import Column, Section
+
+__all__ = ["to_markdown"]
+
+
+def to_markdown(report: Report) -> str:
+    """Write a report as Markdown; the same results give the same text."""
+    parts = [line for section in report.sections for line in _section(section)]
+    return "\n".join([*parts, *report.notes]).rstrip() + "\n"
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield f"### {section.name}: {section.title}\n"
+    for note in section.notes:
+        yield f"{note}\n"
+    yield _line(column.title for column in section.columns)
+    yield _line(map(_rule, section.columns))
+    yield from (_line(row.cells) for row in section.rows)
+    yield ""
+    if section.commands:
+        yield "<details><summary>Commands</summary>\n\n```sh"
+        yield from section.commands
+        yield "```\n</details>\n"
+
+
+def _rule(column: Column) -> str:
+    return "---:" if column.number else "---"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"

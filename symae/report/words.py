@@ -1,0 +1,146 @@
+"""Numbers, metrics and changes as a reader sees them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from symae.recipes import Reported
+from symae.report.collect import Group, Statistic
+
+__all__ = [
+    "NONE",
+    "changed",
+    "difference",
+    "distinct",
+    "measured",
+    "metric_words",
+    "origin",
+    "paper",
+    "spread",
+    "titled",
+]
+
+NONE = "—"
+METRICS = {
+    "accuracy": "accuracy, %",
+    "mean_average_precision": "mean average precision, %",
+    "mean_iou": "mean IoU, %",
+    "pixel_accuracy": "pixel accuracy, %",
+    "psnr": "PSNR, dB",
+    "ssim": "SSIM",
+}
+SCALED = ("milestones", "hold_epochs", "warmup")  # told by the number of epochs, unless that leaves two groups alike
+WHOLE_NETWORK = ("network.name", "network.width", "network.full")
+
+
+def metric_words(metric: str) -> str:
+    """Name a metric with its unit."""
+    words = metric.replace("_", " ")
+    return METRICS.get(metric, words.replace("psnr", "PSNR") + (", dB" if "psnr" in metric else ", %"))
+
+
+def titled(title: str, metrics: Sequence[str]) -> str:
+    """Add metric and unit to a title, where there is one metric."""
+    if len(metrics) != 1:
+        return title
+    name, _, unit = metric_words(metrics[0]).rpartition(", ")
+    return f"{title} ({unit if name and name.lower() in title.lower() else metric_words(metrics[0])})"
+
+
+def paper(reported: Reported | None) -> str:
+    """Write the paper's number with as many decimals as the paper has."""
+    if reported is None or reported.value is None:
+        return NONE
+    decimals = max(1, len(f"{reported.value:.10g}".partition(".")[2]))
+    return spread(reported.value, reported.spread, decimals)
+
+
+def spread(mean: float, deviation: float | None, decimals: int = 2) -> str:
+    """Write a mean and its standard deviation, e.g. "80.22 ± 0.37"."""
+    return f"{mean:.{decimals}f}" + ("" if deviation is None else f" ± {deviation:.{decimals}f}")
+
+
+def measured(statistic: Statistic | None) -> str:
+    """Write what was measured."""
+    return NONE if statistic is None else spread(statistic.mean, statistic.deviation)
+
+
+def difference(reference: float | None, statistic: Statistic | None) -> str:
+    """Write a published number minus the measured one, with its sign."""
+    if reference is None or statistic is None:
+        return NONE
+    return f"{reference - statistic.mean:+.2f}".replace("-", "−")
+
+
+def origin(group: Group, metric: str) -> str:
+    """Say on what a group was measured: data, part, device, commit; and how many pre-trainings it goes back to."""
+    runs = group.measured(metric)
+    parts = [group.data if group.part == "test" else f"{group.data}, {group.part} images", _devices(group)]
+    commits = list(dict.fromkeys(_short(run.commit) for run in runs if run.commit))
+    parts.append(" ".join(commits) if len(commits) < 3 else f"{len(commits)} commits")
+    starts = {run.start for run in runs if run.start}
+    if starts and len(runs) > 1:
+        parts.append(f"{len(starts)} pre-training" + ("s" if len(starts) > 1 else ""))
+    folds = {run.fold for run in runs if run.fold is not None}
+    if folds:
+        parts.append(f"{len(folds)} fold" + ("s" if len(folds) > 1 else ""))
+    return "; ".join(part for part in parts if part)
+
+
+def changed(group: Group, *, whole: bool = False) -> str:
+    """Say compactly how the runs of a group depart from their recipe, e.g. "network 2 x 0.25, 60 epochs".
+
+    Args:
+        group: its changes are not empty, or those of its start.
+        whole: leave out nothing, where two groups would read alike otherwise.
+    """
+    words = _settings(group.changes, group.runs[0].network, whole)
+    if group.start is not None:
+        own = {key: value for key, value in group.start.changes.items() if group.changes.get(key) != value}
+        before = _settings(own, "", whole)
+        words += [f"pre-trained: {', '.join(before)}"] if before else []
+        words = words or [f"from {group.start.recipe}"]
+    return ", ".join(words)
+
+
+def distinct(groups: Sequence[Group]) -> list[str]:
+    """Say how each group departs from the recipe; no two read alike that were changed otherwise."""
+    short = [changed(group) for group in groups]
+    asked = [(text, [other for other in groups if changed(other) == text]) for text in short]
+    return [
+        text
+        if all(other.changes == group.changes and other.start == group.start for other in alike)
+        else changed(group, whole=True)
+        for group, (text, alike) in zip(groups, asked, strict=True)
+    ]
+
+
+def _settings(changes: Mapping[str, Any], network: str, whole: bool) -> list[str]:
+    words = []
+    if any(key in changes for key in WHOLE_NETWORK):
+        words.append(re.sub(r"^network(?=\d)", "network ", network) or f"width {changes.get('network.width', 1):g}")
+    hidden = WHOLE_NETWORK if whole else (*WHOLE_NETWORK, "validate_every", *(SCALED if "epochs" in changes else ()))
+    return words + [_setting(key, value) for key, value in changes.items() if key not in hidden]
+
+
+def _setting(key: str, value: Any) -> str:
+    if key == "epochs":
+        return f"{value} epochs" if value != 1 else "1 epoch"
+    if key == "labels":
+        return "all labels" if value is None else f"{value:,} labels"
+    told = value if isinstance(value, str) else json.dumps(value)
+    if key.startswith("probe."):
+        return f"probed with {key.removeprefix('probe.')} {told}"
+    return f"{key.removeprefix('network.').replace('_', ' ')} {told}"
+
+
+def _devices(group: Group) -> str:
+    names = {run.device.removeprefix("NVIDIA ") for run in group.runs}
+    return next(iter(names)) if group.device == "GPU" and len(names) == 1 else group.device
+
+
+def _short(commit: str) -> str:
+    return commit[:7] + ("+" if commit.endswith("+") else "")

@@ -1,0 +1,47 @@
+"""A report written in one of its three styles, to a file or to be printed."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from serve.files import appears_whole
+from symae.report.build import Report
+from symae.report.markdown import to_markdown
+from symae.report.terminal import to_terminal
+
+__all__ = ["write_report"]
+
+SUFFIXES = {".md": "markdown", ".html": "html", ".htm": "html"}
+NARROWEST = 100  # columns that a table of numbers needs
+
+
+def write_report(report: Report, style: str | None, out: Path | None) -> str:
+    """Write a report.
+
+    Args:
+        report: to be written.
+        style: "terminal", "markdown" or "html"; None: by the suffix of `out`, else "terminal".
+        out: the file, which appears whole; None: nothing is written.
+
+    Returns:
+        The text.
+    """
+    style = style or SUFFIXES.get("" if out is None else out.suffix.lower(), "terminal")
+    text = _text(report, style, colour=out is None and sys.stdout.isatty())
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with appears_whole(out) as file:
+            file.write_text(text, encoding="utf-8")
+    return text
+
+
+def _text(report: Report, style: str, *, colour: bool) -> str:
+    if style == "markdown":
+        return to_markdown(report)
+    if style == "html":
+        from symae.report.page import to_html  # jinja2 is in the extra `demo`
+
+        return to_html(report)
+    return to_terminal(report, width=max(NARROWEST, shutil.get_terminal_size((140, 24)).columns), colour=colour)
