@@ -1,5 +1,3 @@
-import dataclasses
-
 import pytest
 import torch
 
@@ -19,6 +17,11 @@ def pictures():
 
 
 @pytest.fixture
+def many_pictures():
+    return blobs(700, side=8)
+
+
+@pytest.fixture
 def encoder():
     """Two convolutions with random weights, the second with stride 2."""
     spec = NetworkSpec("toy", (Layer(6), Layer(8, stride=2)))
@@ -29,8 +32,8 @@ def encoder():
 
 @pytest.fixture
 def identity():
-    """One 1 x 1 convolution whose maps are the positive and the negative part of the normalised image."""
-    network = Encoder(dataclasses.replace(NetworkSpec("identity", (Layer(6, 1),)), norm="none")).eval()
-    weights = torch.cat([torch.eye(3), -torch.eye(3)])
+    """One 1 x 1 convolution whose maps are, twice, the positive and the negative part of the normalised image."""
+    network = Encoder(NetworkSpec("identity", (Layer(12, 1),), norm="none")).eval()
+    weights = torch.cat([torch.eye(3), -torch.eye(3)] * 2)
     network.convolutions[0].weight.data = weights[:, :, None, None]
     return network

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from symae.probe.classification import DECAYS, _Dual, _Primal, _solve, fit_softmax
+from symae.probe.classification import DECAYS, Softmax, _Dual, _Primal, _solve, fit_softmax
 
 
 def clusters(count, values, classes=3, noise=0.3, seed=0):
@@ -23,13 +23,12 @@ def test_separable_classes_are_separated_on_new_rows(values):
 
 def test_products_of_images_lead_to_the_same_weights_as_the_features():
     features, labels = clusters(60, 200, noise=3.0)
-    start = torch.zeros(1, 3)
     scores = []
     for change in (_Primal(features), _Dual(features)):
-        begin = start.expand(change.coordinates.shape[1] + 1, 3)
-        solved = _solve(change.coordinates, labels, 1e-2, begin)
-        scores.append(features @ change(solved[:-1]) + solved[-1])
-        torch.testing.assert_close(scores[-1], change.coordinates @ solved[:-1] + solved[-1], atol=2e-3, rtol=0)
+        start = Softmax(torch.zeros(3, change.coordinates.shape[1]), torch.zeros(3), 0.0)
+        solved = _solve(change.coordinates, labels, 1e-2, start)
+        scores.append(Softmax(change.back(solved.weights), solved.bias, 0.0)(features))
+        torch.testing.assert_close(scores[-1], solved(change.coordinates), atol=2e-3, rtol=0)
     torch.testing.assert_close(*scores, atol=5e-3, rtol=0)
 
 
