@@ -85,12 +85,13 @@ class _Dual:
         products = (features @ features.T).double() / features.shape[1]
         products.diagonal().add_(JITTER * products.diagonal().mean())
         self._factor = torch.linalg.cholesky(products)
-        self.coordinates = self._factor.float()
+        self.coordinates = self._factor.float().contiguous()  # LAPACK's is column by column
 
     def back(self, weights: Tensor) -> Tensor:
         """The features' weights (K, D) for those of the coordinates (K, N)."""
         sums = torch.linalg.solve_triangular(self._factor, weights.double(), upper=False, left=False)  # w^T L^-1
-        return (sums / self._features.shape[1]).float() @ self._features
+        found: Tensor = (sums / self._features.shape[1]).float() @ self._features
+        return found
 
 
 def _choose(coordinates: Tensor, labels: Tensor, classes: int, fitted: int) -> Softmax:

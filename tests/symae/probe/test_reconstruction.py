@@ -6,7 +6,7 @@ import torch
 from symae.metrics import psnr
 from symae.networks import network1, network2, network3, rednet
 from symae.probe.features import LayerFeatures
-from symae.probe.reconstruction import TOLERANCE, Stack, fit_stack, stack_spec
+from symae.probe.reconstruction import EPOCHS, TOLERANCE, Stack, fit_stack, stack_spec
 
 CIFAR, STL, VOC = (network1(), 29), (network1((2, 2, 3, 3), 64), 89), (network3(), 225)
 
@@ -64,4 +64,4 @@ def test_progress_counts_every_image_of_every_epoch(identity, pictures):
     stack = Stack(stack_spec(identity.spec, 1, 12))
     images = pictures.float()
     fit_stack(stack, lambda at: (features.maps(at), images[at]), torch.arange(70), 0, told.append)
-    assert told == [64, 6] * 20
+    assert told == [64, 6] * EPOCHS
