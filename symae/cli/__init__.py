@@ -29,6 +29,7 @@ COMMANDS = {  # name -> (module of this package, one line of help), in the order
     "restoration": "restoration",
     "visualize": "visualize",
     "report": "report",
+    "probe": "probe",
     "export": "export",
     "serve": "serve",
     "embed": "embed",
