@@ -12,7 +12,13 @@ from benchmarks.gpu.plan import Kind, Task
 
 __all__ = ["Pace", "progress"]
 
-SECONDS: dict[Kind, float] = {"parity-torch": 30, "parity-onnx": 120, "speed-train": 60, "speed-extract": 60}
+SECONDS: dict[Kind, float] = {
+    "denoise": 60,
+    "parity-torch": 30,
+    "parity-onnx": 120,
+    "speed-train": 60,
+    "speed-extract": 60,
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ def progress(task: Task, state: State) -> float:
     if state.done(task.name):
         return 1.0
     epochs = _epochs(state.run(task.name) / "metrics.csv")
-    return 0.0 if task.recipe is None else min(1.0, epochs / task.epochs)
+    return min(1.0, epochs / task.epochs) if task.epochs else 0.0
 
 
 def _epochs(metrics: Path) -> int:

@@ -95,7 +95,7 @@ def _wanted(state: State, plan: Sequence[Task]) -> Iterator[Path]:
     """The files to be packed, the most important first."""
     yield from (path for folder in ("done", "spent") for path in _files(state.path / folder, "*"))
     yield from (path for name in SMALL for path in _files(state.path / "runs", f"*/{name}"))
-    trainings = [task for task in plan if task.recipe is not None]
+    trainings = [task for task in plan if task.kind == "train"]
     unfinished = [task for task in trainings if not state.done(task.name)]
     for task in unfinished:
         yield from (file for name in task.after for file in _weights(state, name))
@@ -105,7 +105,7 @@ def _wanted(state: State, plan: Sequence[Task]) -> Iterator[Path]:
         for task in trainings:
             if task.recipe is not None and (task.recipe.stage == "pretrain") == pretraining:
                 yield from _weights(state, task.name)
-    yield from (path for name in ("preview.png",) for path in _files(state.path / "runs", f"*/{name}"))
+    yield from _files(state.path / "runs", "*/preview.png")
 
 
 def _weights(state: State, task: str) -> Iterable[Path]:

@@ -19,11 +19,17 @@ from symae.networks import NetworkSpec, network1, network2, network3, rednet
 from symae.recipes import RECIPES, TABLES, Recipe, find, override
 from symae.request import open_part
 
-__all__ = ["JOBS", "NETWORKS", "Task", "data_of", "make_plan", "shrunk"]
+__all__ = ["JOBS", "NETWORKS", "Task", "data_of", "make_plan", "shrunk", "test_set"]
 
-Kind = Literal["train", "parity-torch", "parity-onnx", "speed-train", "speed-extract"]
+Kind = Literal["train", "denoise", "parity-torch", "parity-onnx", "speed-train", "speed-extract"]
 
-JOBS = ("parity", "table2", "table1", "modern", "restore-gray", "restore-colour", "speed")  # what "all" is, in order
+JOBS = (  # what "all" is, in its order
+    "parity",
+    *(name for name in ("table2", "table1") if name in TABLES),
+    *(name for name, table in TABLES.items() if table.beyond),
+    *(name for name in RECIPES if name.startswith("restore")),
+    "speed",
+)
 NETWORKS: dict[str, NetworkSpec] = {
     "network1": network1(),
     "network2": network2(),
@@ -41,7 +47,7 @@ class Task:
         name: its own, and its folder's.
         job: the word that it was planned for.
         kind: which function of `benchmarks.gpu.worker` does it.
-        recipe: of a training, as it is found by name; None: no training.
+        recipe: of a training or of what is denoised with, as it is found by name; None: neither.
         network: one of `NETWORKS`, of a parity check.
         seed: of a training.
         after: the tasks that must be finished first; a training starts from the weights of the first.
@@ -91,11 +97,15 @@ def data_of(recipe: Recipe, options: Options) -> str | None:
     return options.data.get(recipe.name, options.data.get(recipe.data))
 
 
+def test_set(recipe: Recipe) -> str:
+    """The name of the photographs on which denoisers are compared, gray or in colour."""
+    return "bsd68" if recipe.network.channels == 1 else "cbsd68"
+
+
 def _tasks(job: str, options: Options) -> Iterator[Task]:
     if job == "all":
         for part in JOBS:
-            if part in ("parity", "speed", *TABLES, *RECIPES):
-                yield from _tasks(part, options)
+            yield from _tasks(part, options)
     elif job == "parity":
         for network in NETWORKS:
             yield Task(f"parity-torch-{network}", job, "parity-torch", network=network)
@@ -108,6 +118,8 @@ def _tasks(job: str, options: Options) -> Iterator[Task]:
         yield from _rows(job, TABLES[job].rows, options)
     elif job in RECIPES:
         yield from _rows(job, (find(job),), options)
+        if find(job).stage == "pretrain":
+            yield _denoising(job, find(job), options)
     else:
         known = ("all", "parity", "speed", *TABLES, *RECIPES)
         raise InputError(f"unknown job {job!r}: did you mean {difflib.get_close_matches(job, known, 1, 0.0)[0]!r}?")
@@ -141,6 +153,11 @@ def _training(job: str, recipe: Recipe, seed: int, options: Options) -> Task:
         epochs=trained.epochs,
         lacks=lacks,
     )
+
+
+def _denoising(job: str, recipe: Recipe, options: Options) -> Task:
+    lacks = "" if test_set(recipe) in options.data else test_set(recipe)
+    return Task(f"{recipe.name}-denoising", job, "denoise", recipe, after=(f"{recipe.name}-s0",), lacks=lacks)
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
@@ -15,10 +15,12 @@ from benchmarks.gpu.options import Options, State
 from benchmarks.gpu.plan import Task
 from benchmarks.gpu.worker import STOPPED, work
 
-__all__ = ["Limits", "Session"]
+__all__ = ["Limits", "Session", "startable"]
 
-LOOK = 0.2  # seconds between two looks at the clock
-PRELOAD = ["benchmarks.gpu.worker"]  # imported once; the processes of the tasks start with it
+LOOK = 0.1  # seconds between two looks at the clock
+PRELOAD = ["benchmarks.gpu.nursery"]
+REPEAT = 2.0  # seconds between two requests to stop; one that comes before a process is ready is lost
+SAVING = 10.0  # seconds, at least, for a training to save its state
 
 
 @dataclass(frozen=True)
@@ -91,21 +93,13 @@ class Session:
             self._stop()
 
     def _start(self) -> None:
-        for task in self._plan:
-            if len(self._running) < self._limits.parallel and self._ready(task):
-                process = self._context.Process(target=work, args=(task, self._options))
-                process.start()
-                self._running[task.name] = _Running(process, time.monotonic())
-                self._say(f"{task.name}: {'goes on' if self._state.spent(task.name) else 'begins'}")
-
-    def _ready(self, task: Task) -> bool:
-        known = (*self._running, *self._stopped, *self.failed)
-        if task.lacks or task.name in known or self._state.done(task.name):
-            return False
-        if not all(self._state.done(name) for name in task.after):
-            return False
-        alone = any(other.alone for other in self._plan if other.name in self._running)
-        return not alone and not (task.alone and self._running)
+        done = {task.name for task in self._plan if self._state.done(task.name)}
+        skipped = {*self._stopped, *self.failed}
+        for task in startable(self._plan, done, self._running.keys(), skipped, self._limits.parallel):
+            process = self._context.Process(target=work, args=(task, self._options))
+            process.start()
+            self._running[task.name] = _Running(process, time.monotonic())
+            self._say(f"{task.name}: {'goes on' if self._state.spent(task.name) else 'begins'}")
 
     def _collect(self) -> bool:
         """Take note of the processes that have ended; whether one had done its task."""
@@ -130,16 +124,37 @@ class Session:
 
     def _stop(self) -> None:
         """Have all trainings save their state; what does not end in time is ended, and goes on from before."""
-        for running in self._running.values():
-            running.process.terminate()
-        deadline = time.monotonic() + max(self._limits.reserve, 10.0)
+        deadline = time.monotonic() + max(self._limits.reserve, SAVING)
         while self._running and time.monotonic() < deadline:
-            wait([running.process.sentinel for running in self._running.values()], LOOK)
+            for running in self._running.values():
+                running.process.terminate()
+            wait([running.process.sentinel for running in self._running.values()], REPEAT)
             self._collect()
         for running in self._running.values():
             running.process.kill()
-            running.process.join()
         self._collect()
+
+
+def startable(
+    plan: Sequence[Task], done: Set[str], running: Set[str], skipped: Set[str], parallel: int
+) -> Iterator[Task]:
+    """Pick the tasks that may start now, in the plan's order: none whose data or forerunner is missing.
+
+    Args:
+        plan: all tasks.
+        done, running, skipped: names of those that are not to be started.
+        parallel: how many may run at a time; one that must be alone lets others go first until nothing runs.
+    """
+    busy = {task.name for task in plan if task.name in running}
+    alone = any(task.alone for task in plan if task.name in busy)
+    for task in plan:
+        if task.lacks or task.name in (done | running | skipped) or not done.issuperset(task.after):
+            continue
+        if alone or len(busy) >= parallel or (task.alone and busy):
+            continue
+        busy.add(task.name)
+        alone = task.alone
+        yield task
 
 
 @contextmanager

@@ -13,10 +13,13 @@ import torch
 
 from benchmarks.gpu import parity, speed
 from benchmarks.gpu.options import Options, State
-from benchmarks.gpu.plan import Kind, Task, data_of, shrunk
+from benchmarks.gpu.plan import Kind, Task, data_of, shrunk, test_set
+from serve.progress import show_progress
 from symae.assess import assess
+from symae.denoising import SIGMAS
 from symae.errors import Interrupted, MissingPartError
 from symae.request import Request
+from symae.restoration import Protocol, measure
 from symae.results import Result, result_of
 from symae.train import train
 
@@ -31,6 +34,7 @@ def work(task: Task, options: Options) -> None:
     All that is said goes to the task's log. SIGTERM is what stops it, as it stops `symae train`; Ctrl-C reaches
     the session, which passes it on.
     """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     state = State(options.state)
     _say_into(state.log(task.name))
@@ -69,8 +73,20 @@ def _train(task: Task, options: Options) -> list[Result]:
     return [result_of(run.path, data, "test", values)]
 
 
+def _denoise(task: Task, options: Options) -> list[Result]:
+    """Measure a restoration network on whole photographs, with and without the mean over flips and rotations."""
+    assert task.recipe is not None
+    run, data = State(options.state).run(task.after[0]), options.data[test_set(task.recipe)]
+    protocol = Protocol((25.0,) if options.smoke else SIGMAS, ensemble=True, inpainting=True)
+    with show_progress("images") as start:
+        values = measure(run, Path(data), protocol, device=options.device, start=start)
+    _say(f"measured: {values}")
+    return [result_of(run, data, "test", values)]
+
+
 WORK: Mapping[Kind, Callable[[Task, Options], list[Result]]] = {
     "train": _train,
+    "denoise": _denoise,
     "parity-torch": parity.against_cpu,
     "parity-onnx": parity.against_onnx,
     "speed-train": speed.training,
