@@ -42,7 +42,7 @@ def show_progress(what: str) -> Iterator[Start]:
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed or 0:,.0f}/s")
+        return Text(_pace(task.speed or 0))
 
 
 class _Lines:
@@ -62,5 +62,9 @@ class _Lines:
         self._said = now
         rate = (self._done - self._before) / max(now - self._started, 1e-9)
         left = (self._total - self._done) / rate
-        line = f"{self._what}: {self._done} of {self._total}, {rate:,.1f}/s, {left:,.0f} s left"
+        line = f"{self._what}: {self._done} of {self._total}, {_pace(rate)}, {left:,.0f} s left"
         print(line, file=sys.stderr, flush=True)
+
+
+def _pace(rate: float) -> str:
+    return f"{rate:,.1f}/s" if rate >= 1 or not rate else f"{1 / rate:,.1f} s each"

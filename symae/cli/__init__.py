@@ -26,6 +26,7 @@ COMMANDS = {  # name -> (module of this package, one line of help), in the order
     "recipes": "train",
     "train": "train",
     "evaluate": "train",
+    "restoration": "restoration",
     "export": "export",
     "serve": "serve",
     "embed": "embed",

@@ -1,4 +1,4 @@
-from serve.progress import show_progress
+from serve.progress import _pace, show_progress
 
 
 def test_lines_where_there_is_no_terminal(capsys, monkeypatch):
@@ -17,3 +17,7 @@ def test_a_bar_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     with show_progress("images") as start:
         start(0, 2)(2)
+
+
+def test_what_takes_longer_than_a_second_is_told_in_seconds():
+    assert (_pace(1234.5), _pace(1.0), _pace(0.05), _pace(0)) == ("1,234.5/s", "1.0/s", "20.0 s each", "0.0/s")
