@@ -132,6 +132,7 @@ class Session:
             self._collect()
         for running in self._running.values():
             running.process.kill()
+            running.process.join()
         self._collect()
 
 
