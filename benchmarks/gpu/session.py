@@ -70,6 +70,7 @@ class Session:
         self._plan, self._options, self._limits, self._say, self._clock = plan, options, limits, say, clock
         self._state = State(options.state)
         self._running: dict[str, _Running] = {}
+        self._stopping = False
         self._stopped: set[str] = set()  # before their end: they wait for the next sitting
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOAD)
@@ -115,7 +116,7 @@ class Session:
         told = f"after {self._state.spent(name):.0f} s"
         if self._state.done(name):
             self._say(f"{name}: done {told}")
-        elif code in (STOPPED, -signal.SIGTERM):
+        elif self._stopping or code in (STOPPED, -signal.SIGTERM):
             self._stopped.add(name)
             self._say(f"{name}: stopped {told}")
         else:
@@ -124,6 +125,7 @@ class Session:
 
     def _stop(self) -> None:
         """Have all trainings save their state; what does not end in time is ended, and goes on from before."""
+        self._stopping = True
         deadline = time.monotonic() + max(self._limits.reserve, SAVING)
         while self._running and time.monotonic() < deadline:
             for running in self._running.values():
