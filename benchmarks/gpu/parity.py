@@ -55,14 +55,14 @@ def against_cpu(task: Task, options: Options) -> list[Result]:
     Raises:
         FailureError: a difference is too large.
     """
-    device, values, wrong = parse_device(options.device), {}, []
+    device, spec, values, wrong = parse_device(options.device), _spec(task, options), {}, []
     with without_tf32():
-        for name, (model, _) in _models(_spec(task, options)):
+        for name, (model, _) in _models(spec):
             for what, difference, allowed in _compare(name, model, device.torch):
                 values[f"{name} {what}"] = difference
                 if not difference <= allowed:
                     wrong.append(f"{name} {what} differs by {difference:.3g}, allowed {allowed:g}")
-    return [_checked(task, values, wrong, device)]
+    return [_checked(task, spec, values, wrong, device)]
 
 
 def against_onnx(task: Task, options: Options) -> list[Result]:
@@ -71,9 +71,9 @@ def against_onnx(task: Task, options: Options) -> list[Result]:
     Raises:
         FailureError: a difference is too large, or ONNX Runtime does not run on the device.
     """
-    device, values, wrong = parse_device(options.device), {}, []
+    device, spec, values, wrong = parse_device(options.device), _spec(task, options), {}, []
     with without_tf32(), TemporaryDirectory() as folder:
-        for name, (model, card) in _models(_spec(task, options)):
+        for name, (model, card) in _models(spec):
             graphs = 2 if name == "autoencoder" else 1  # the encoder's would be the same again
             for kind, graph in itertools.islice(export_model(model, card), graphs):
                 runtime = _runtime(kind, graph, Path(folder), device)
@@ -83,7 +83,7 @@ def against_onnx(task: Task, options: Options) -> list[Result]:
                         values[f"{name} {kind} from {place}: {worst.output}"] = worst.value
                     except VerificationError as error:
                         wrong.append(f"{name} {kind} from {place}: {error}")
-    return [_checked(task, values, wrong, device)]
+    return [_checked(task, spec, values, wrong, device)]
 
 
 @contextmanager
@@ -176,10 +176,10 @@ def _runtime(kind: Kind, graph: onnx.ModelProto, folder: Path, device: Device) -
     return runtime
 
 
-def _checked(task: Task, values: dict[str, float], wrong: list[str], device: Device) -> Result:
+def _checked(task: Task, spec: NetworkSpec, values: dict[str, float], wrong: list[str], device: Device) -> Result:
     for name, value in values.items():
         print(f"{name}: {value:.3g}")
     if wrong:
         raise FailureError("; ".join(wrong))
-    network = f"{task.network} x 1"
+    network = f"{spec.name} x {spec.width:g}"
     return Result(task.kind, values, "random images", "test", 0, commit(), device.describe(), network=network)

@@ -31,7 +31,7 @@ PRECISIONS = ("bf16-mixed", "32-true")
 EPOCHS = 3  # the first one is for warming up
 SIDE, SMOKE_SIDE = 8192, 256
 BATCH, ROUNDS = 256, 30
-MODEL_STEPS = 3  # operations of a training step, in forward passes
+BACKWARD = 3  # operations of a training step, in forward passes
 
 
 def training(task: Task, options: Options) -> list[Result]:
@@ -92,7 +92,7 @@ def _training_speed(task: Task, options: Options, precision: str, top: float) ->
     train(Request(recipe, data, run, settings, seed=0, device=options.device), say=print)
     with (run / "metrics.csv").open(newline="") as rows:
         rate = median(float(row["images_per_second"]) for row in list(csv.DictReader(rows))[1:])
-    flops = MODEL_STEPS * rate * recipe.network.flops(recipe.crop, recipe.crop)
+    flops = BACKWARD * rate * recipe.network.flops(recipe.crop, recipe.crop)
     values = {
         "images_per_second": rate,
         "tflops": flops / 1e12,
@@ -100,7 +100,8 @@ def _training_speed(task: Task, options: Options, precision: str, top: float) ->
         "share_of_peak": 100 * flops / top,
     }
     print(precision, values, flush=True)
-    return dataclasses.replace(result_of(run, str(data), "train", values), recipe="speed-train")
+    changes = {"precision": precision}
+    return dataclasses.replace(result_of(run, str(data), "train", values), recipe="speed-train", changes=changes)
 
 
 def _from_files(session: Session, images: Path, table: Path) -> float:
