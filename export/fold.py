@@ -48,7 +48,7 @@ def fold(model: Network) -> Network:
 
 
 def fold_encoder(encoder: Encoder) -> Encoder:
-    """Copy a trained encoder without batch normalisation; none is left, since no decoder asks for raw maps."""
+    """Copy a trained encoder without batch normalisation; nothing of it is left but between residual blocks."""
     folded = copy.deepcopy(encoder).eval()
     _fold_encoder(folded, {})
     return folded.requires_grad_(False)
@@ -60,7 +60,10 @@ def _fold_encoder(encoder: Encoder, joins: Mapping[int, Tensor]) -> None:
         if isinstance(norm, nn.Identity):
             continue
         scale, shift = _affine(norm)
-        join = joins.get(index + 1)  # convolutions are counted from 1
+        if index + 1 in encoder.spec.ends:  # convolutions are counted from 1
+            encoder.norms[index] = _channel_affine(scale, shift)
+            continue
+        join = joins.get(index + 1)
         if join is None:
             encoder.convolutions[index] = _scaled(convolution, scale, shift)
             encoder.norms[index] = nn.Identity()
@@ -70,14 +73,18 @@ def _fold_encoder(encoder: Encoder, joins: Mapping[int, Tensor]) -> None:
 
 
 def _fold_decoder(decoder: Decoder) -> dict[int, Tensor]:
-    """Fold each BN; return the scale, never 0, of each one whose input is joined by a raw convolution i."""
+    """Fold each BN; return the scale, never 0, of each folded one whose input is joined by a raw convolution i."""
     spec, joins = decoder.spec, {}
+    for name, projection in decoder.skips.items():
+        decoder.skips[name] = _scaled(projection, torch.ones(1), None)
     for index, (deconvolution, norm) in enumerate(zip(decoder.deconvolutions, decoder.norms, strict=True)):
-        if isinstance(norm, nn.Identity):
+        ends_at = len(spec.full) - index - 1
+        if isinstance(norm, nn.Identity) or ends_at in spec.ends:
             decoder.deconvolutions[index] = _scaled(deconvolution, torch.ones(1), None)
+            if isinstance(norm, nn.BatchNorm2d):
+                decoder.norms[index] = _channel_affine(*_affine(norm))
             continue
         scale, shift = _affine(norm)
-        ends_at = len(spec.full) - index - 1
         if spec.join == "pre" and ends_at in spec.joined:
             scale = joins[ends_at] = torch.where(scale.abs() < TINY, TINY, scale)
         decoder.deconvolutions[index] = _scaled(deconvolution, scale, shift)

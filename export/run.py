@@ -94,14 +94,15 @@ def _task_graph(model: Model, card: ModelCard) -> tuple[Kind, Graph]:
 
 def _metadata(kind: Kind, card: ModelCard, layer: int = 0) -> ModelMetadata:
     spec, is_encoder = card.network, kind == "encoder"
+    field = spec.receptive_field(layer) if is_encoder else spec.receptive_field()
     return ModelMetadata(
         kind=kind,
         channels=spec.channels,
         crop=card.crop,
         resize=card.resize,
         stride=_stride(spec, layer) if is_encoder else spec.stride,
-        receptive_field=spec.receptive_field(layer) if is_encoder else spec.receptive_field(),
-        halo=spec.halo if kind in ("autoencoder", "segmenter") else 0,
+        receptive_field=field,
+        halo={"encoder": field // 2, "classifier": 0}.get(kind, spec.halo),
         classes=() if is_encoder else card.classes,
         colours=() if is_encoder else card.colours,
         multi_label=card.multi_label and kind == "classifier",

@@ -7,38 +7,32 @@ folders would overwrite each other's results, so the list is refused.
 
 from __future__ import annotations
 
-import collections
 import csv
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from serve import image
 from serve.client import Client
-from serve.config import ServeConfig
+from serve.connect import AT_A_TIME, TIMEOUT
 from serve.errors import JobError, ModelNotFoundError, OverloadError, RequestError, ServeError, UnavailableError
 from serve.files import appears_whole
-from serve.items import list_items
 from serve.metadata import Kind
 from serve.paths import printable
 from serve.results import ModelInfo
-from serve.server import load_sessions, running
+from serve.targets import SourceFile, below, list_files, restored, save
 
-__all__ = ["Outcome", "classify", "connected", "reconstruct", "segment"]
+__all__ = ["Outcome", "classify", "reconstruct", "segment"]
 
 R = TypeVar("R")
 Pixels = NDArray[np.uint8]
 OVERLAY = 0.5  # share of the colours in the overlay
-TIMEOUT = 600.0
-AT_A_TIME = 8
 
 
 @dataclass(frozen=True)
@@ -51,50 +45,35 @@ class Outcome:
     lines: tuple[tuple[str, ...], ...] = ()
 
 
-@contextmanager
-def connected(address: str | None, models: Path | None) -> Iterator[Client]:
-    """Connect to a server, or serve a repository from this process for as long as it is needed.
-
-    Raises:
-        JobError: not exactly one of the two is given.
-    """
-    if (address is None) == (models is None):
-        raise JobError("give either --address HOST:PORT of a server or --models with a model repository")
-    if address is not None:
-        with Client(address, timeout=TIMEOUT) as client:
-            try:
-                client.models()  # to say it now, and once
-            except UnavailableError as error:
-                raise UnavailableError(f"nobody answers at {address}: is symae serve running there?") from error
-            yield client
-    elif models is not None:
-        config = ServeConfig(
-            address="localhost:0",
-            max_message_bytes=256 << 20,
-            max_image_pixels=image.MAX_PIXELS,
-            queue_pixels=AT_A_TIME * image.MAX_PIXELS,
-            default_deadline=TIMEOUT,
-        )
-        with running(load_sessions(models, config), config) as own, Client(own, timeout=TIMEOUT) as client:
-            yield client
-
-
 def reconstruct(
     client: Client, sources: Sequence[Path], out: Path, *, model: str, mask: Path | None, keep_known: bool
 ) -> Outcome:
-    """Denoise files, and fill what the mask marks as missing in each; writes OUT/NAME.png.
+    """Denoise files, and fill what the mask marks as missing in each.
+
+    A file that holds gray, whatever its depth, gives a gray picture, also where the model works in RGB.
+
+    Args:
+        client: of a server with an auto-encoder.
+        sources: files and folders of images.
+        out: a folder, for OUT/NAME.png; for a single file also the name of the picture to write.
+        model: name of the auto-encoder; may be empty where there is one.
+        mask: a picture of the images' size, not black where a pixel is missing.
+        keep_known: leave the other pixels as they are.
 
     Raises:
-        JobError: there is no image, or no one model to use; results would overwrite each other.
+        JobError: there is no image, or no one model to use; results would overwrite each other, or cannot be
+            written to `out`.
         ModelNotFoundError: no model of that name.
         UnavailableError: the server is gone.
     """
+    target = restored(out, sources)
     name = _pick(client, "autoencoder", model).name
     masks = [] if mask is None else [_mask(mask)]
 
-    def call(file: _File) -> None:
+    def call(file: SourceFile) -> None:
         result = client.reconstruct([file.path], masks=masks, model=name, keep_known=keep_known)
-        _save(result.images[0], file, out, ".png")
+        picture = result.images[0]
+        save(image.to_gray(picture) if image.is_gray(file.path) else picture, file, target(file))
 
     done, failed = _each(sources, call)
     return Outcome(out, len(done), failed)
@@ -128,12 +107,12 @@ def segment(client: Client, sources: Sequence[Path], out: Path, *, model: str) -
     info = _pick(client, "segmenter", model)
     palette = np.array(info.colours, np.uint8)
 
-    def call(file: _File) -> None:
+    def call(file: SourceFile) -> None:
         labels = client.segment([file.path], model=info.name).labels[0]
         under = image.read(file.path, channels=3).astype(np.float32)
         over = palette[labels].astype(np.float32)
-        _save(labels[:, :, None], file, out, ".labels.png")
-        _save((under + OVERLAY * (over - under)).astype(np.uint8), file, out, ".overlay.png")
+        save(labels[:, :, None], file, below(out, file, ".labels.png"))
+        save((under + OVERLAY * (over - under)).astype(np.uint8), file, below(out, file, ".overlay.png"))
 
     done, failed = _each(sources, call)
     return Outcome(out, len(done), failed)
@@ -146,42 +125,13 @@ def _mask(path: Path) -> bytes:
         raise JobError(f"cannot read the mask {path}: {error.strerror}") from error
 
 
-@dataclass(frozen=True)
-class _File:
-    """An image file and its name below the output folder, without suffix."""
-
-    path: Path
-    name: Path
-
-
-def _files(sources: Sequence[Path]) -> list[_File]:
-    files = [file for source in sources for file in _below(source)]
-    twice = [name for name, count in collections.Counter(file.name for file in files).items() if count > 1]
-    if twice:
-        same = ", ".join(str(file.path) for file in files if file.name == twice[0])
-        raise JobError(f"the results of {same} would have one name: call them one at a time, with another --out")
-    return files
-
-
-def _below(source: Path) -> Iterator[_File]:
-    if not source.is_dir():
-        yield _File(source, Path(source.stem))
-        return
-    for item in list_items([source]):
-        if item.size is not None:
-            raise JobError(f"{item.path}: shards are for symae embed, give files or folders of images")
-        yield _File(item.path, item.path.relative_to(source).with_suffix(""))
-
-
 def _each(
-    sources: Sequence[Path], call: Callable[[_File], R]
-) -> tuple[list[tuple[_File, R]], tuple[tuple[str, str], ...]]:
+    sources: Sequence[Path], call: Callable[[SourceFile], R]
+) -> tuple[list[tuple[SourceFile, R]], tuple[tuple[str, str], ...]]:
     """Call for each file, several at a time; results and errors in the order of the files."""
-    files = _files(sources)
-    if not files:
-        raise JobError(f"no image in {', '.join(map(str, sources))}")
+    files = list_files(sources)
 
-    def attempt(file: _File) -> R | Exception:
+    def attempt(file: SourceFile) -> R | Exception:
         try:
             return _patiently(call, file)
         except UnavailableError:
@@ -196,7 +146,7 @@ def _each(
     return done, failed
 
 
-def _patiently(call: Callable[[_File], R], file: _File) -> R:
+def _patiently(call: Callable[[SourceFile], R], file: SourceFile) -> R:
     """Call, and call again when a full queue says when."""
     ends = time.monotonic() + TIMEOUT
     while True:
@@ -228,12 +178,3 @@ def _pick(client: Client, kind: Kind, name: str) -> ModelInfo:
 
 def _names(infos: Sequence[ModelInfo], kind: Kind) -> str:
     return f"there is {', '.join(info.name for info in infos if info.kind == kind) or 'none'} of kind {kind}"
-
-
-def _save(array: Pixels, file: _File, out: Path, suffix: str) -> None:
-    target = out / file.name.with_name(file.name.name + suffix)
-    if target.exists() and target.samefile(file.path):
-        raise JobError(f"{target} is the image itself: choose another --out")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with appears_whole(target) as partial:
-        Image.fromarray(array if array.shape[2] == 3 else array[:, :, 0]).save(partial, "PNG")

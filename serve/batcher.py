@@ -121,8 +121,7 @@ class Batcher:
             UnavailableError: the batcher is closed.
         """
         n, height, width = inputs[0].shape[:3]
-        if time.monotonic() + n * height * width * self.budget.seconds_per_pixel > expires:
-            raise DeadlineError("the deadline is shorter than the work takes")
+        self.refuse_late(n * height * width, expires)
         work = Work(inputs, outputs, expires, self._loop.create_future())
         if not self._waiting.add(work):
             raise UnavailableError("the server is stopping")
@@ -132,6 +131,15 @@ class Batcher:
         except asyncio.CancelledError:
             self._waiting.discard(work)
             raise
+
+    def refuse_late(self, pixels: int, expires: float) -> None:
+        """Say at once that so many pixels will not be done in time.
+
+        Raises:
+            DeadlineError: at the best rate that was seen, they will not.
+        """
+        if time.monotonic() + pixels * self.budget.seconds_per_pixel > expires:
+            raise DeadlineError("the deadline is shorter than the work takes")
 
     async def close(self) -> None:
         """Finish the batch that runs, fail what waits, and end the thread."""

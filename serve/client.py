@@ -24,12 +24,12 @@ from serve import calls, results
 from serve.pb.symae.v1 import symae_pb2 as pb
 from serve.status import from_call
 
-__all__ = ["AsyncClient", "Client"]
+__all__ = ["MAX_MESSAGE", "AsyncClient", "Client"]
 
 P = ParamSpec("P")
 Q = TypeVar("Q")
 R = TypeVar("R")
-MAX_MESSAGE = 256 << 20
+MAX_MESSAGE = 512 << 20  # the largest image that `serve.image` reads, as RGB, is 300 MB
 SERVICE = "symae.v1.SymaeService"
 # UNAVAILABLE alone is safe to try again: the server refused before it began.
 SERVICE_CONFIG = json.dumps(

@@ -30,7 +30,7 @@ _ACCEPTED: dict[type, Any] = {
 
 @dataclass(frozen=True)
 class ServeConfig:
-    """How a server behaves; the defaults suit one machine and images up to 16 megapixels.
+    """How a server behaves; the defaults suit one machine and images up to 32 megapixels.
 
     Attributes:
         address: HOST:PORT to listen on; port 0 takes a free one. 0.0.0.0 for all interfaces.
@@ -38,7 +38,8 @@ class ServeConfig:
         max_image_pixels: largest H x W of one image.
         max_request_images: most images in one request.
         batch_images: most images in one run of a model.
-        batch_pixels: most pixels in one run of a model; a larger image runs alone.
+        batch_pixels: most pixels in one run of a model, which bounds its memory. A larger image is cut into tiles,
+            whose results are those of the whole; a classifier refuses it.
         queue_pixels: most pixels waiting or running for one model, and so most in one request. An image
             counts as 1,024 at least.
         default_deadline: seconds that a request may take whose caller gave no deadline.
@@ -54,8 +55,8 @@ class ServeConfig:
     """
 
     address: str = "127.0.0.1:50051"
-    max_message_bytes: int = 64 * MIB
-    max_image_pixels: int = 1 << 24
+    max_message_bytes: int = 128 * MIB
+    max_image_pixels: int = 1 << 25
     max_request_images: int = 1024
     batch_images: int = 32
     batch_pixels: int = 1 << 20

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serve import image as pixels
+from serve import tiling
 from serve.blocks import Fit
 from serve.cpu import usable_cpus
 from serve.errors import FaultError, JobError
@@ -42,7 +43,8 @@ class ExtractOptions:
     Attributes:
         shard: which share of the images.
         batch: images in one run, >= 1.
-        batch_pixels: most pixels in one run, and most that wait for others of their size.
+        batch_pixels: most pixels in one run, and most that wait for others of their size; a larger image is cut
+            into tiles.
         keep_size: take images at their own sizes instead of the one that the model was trained on.
         max_image_pixels: a larger image is a row with an error.
         threads: that read and decode; 0: as many as this process may use.
@@ -53,7 +55,7 @@ class ExtractOptions:
     batch: int = 32
     batch_pixels: int = 1 << 22
     keep_size: bool = False
-    max_image_pixels: int = 1 << 24
+    max_image_pixels: int = 1 << 25
     threads: int = 0
     overwrite: bool = False
 
@@ -210,13 +212,25 @@ class _Filling:
     def _run(self, reads: Sequence[_Read]) -> None:
         images = np.stack([read.image for read in reads if read.image is not None])
         try:
-            (embeddings,) = self._session.run((images,), ("embedding",))
+            embeddings = self._embed(images)
         except FaultError as fault:
             self._retry(reads, fault)
             return
         for read, embedding in zip(reads, embeddings, strict=True):
             self._rows.put(read.row % PART_ROWS, read.item.name, read.width, read.height, embedding)
         self._advance(len(reads))
+
+    def _embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run images of one size; larger than one run may be, in tiles."""
+        metadata, (count, height, width) = self._session.metadata, images.shape[:3]
+        tiles = tiling.plan(height, width, self._pixels, tiling.Reach.of(metadata))
+        if len(tiles) == 1:
+            return self._session.run((images,), (tiling.VECTOR,))[0]
+        canvas = tiling.Canvas(tiles, count, (tiling.VECTOR,), metadata.stride)
+        for index in range(count):
+            for number, tile in enumerate(tiles):
+                canvas.put(index, number, self._session.run(tiling.cut((images,), index, tile), canvas.asked))
+        return canvas.finished()[0]
 
     def _retry(self, reads: Sequence[_Read], fault: FaultError) -> None:
         if len(reads) == 1:

@@ -21,9 +21,11 @@ __all__ = [
     "ImageError",
     "centre_crop",
     "decode",
+    "is_gray",
     "read",
     "resize_and_crop",
     "resize_shorter_side",
+    "to_gray",
 ]
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
@@ -90,6 +92,28 @@ def decode(data: bytes, *, channels: int, max_pixels: int = MAX_PIXELS) -> Pixel
     # Pillow's plugins raise whatever a broken file leads them into: OSError, SyntaxError, struct.error, ...
     except Exception as error:
         raise ImageError(f"broken image: {error}") from error
+
+
+def is_gray(path: Path) -> bool:
+    """Tell by its header whether an image file holds gray alone, with transparency or without, of any depth.
+
+    Raises:
+        ImageError: the file is missing, unreadable, or not an image.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=FORMATS) as image:
+                return image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
+    except Exception as error:  # as in `decode`
+        raise ImageError(f"broken image: {error}") from error
+
+
+def to_gray(pixels: Pixels) -> Pixels:
+    """Convert (H, W, C) uint8 to its luminance (H, W, 1); gray stays as it is."""
+    if pixels.shape[2] == 1:
+        return pixels
+    return np.array(Image.fromarray(pixels).convert("L"), np.uint8)[:, :, None]
 
 
 def resize_shorter_side(pixels: Pixels, side: int) -> Pixels:

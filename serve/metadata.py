@@ -34,8 +34,8 @@ class ModelMetadata:
         resize: shorter side in pixels that images were brought to before the crop; None: left as they are.
         stride: pixels of the input for one pixel of the encoder's last feature map.
         receptive_field: side in pixels of the input region that one value of the encoder's output sees.
-        halo: pixels around a tile that can influence its output (auto-encoder and segmenter); 0 where the
-            output is not an image.
+        halo: pixels on each side of a place that can influence the output there: of an encoder that of its feature
+            map, where map position i is at pixel i * stride; 0 where the output has no places (classifier).
         classes: names of the K classes, in the order of the outputs; empty for auto-encoder and encoder.
         colours: one (red, green, blue) for each class of a segmenter, each 0..255; else empty.
         multi_label: probabilities of a classifier are independent (sigmoid) rather than one distribution.
@@ -86,6 +86,7 @@ class ModelMetadata:
             values = {key: value for key, value in document.items() if key in known}
             values["classes"] = tuple(values.get("classes", ()))
             values["colours"] = tuple(tuple(colour) for colour in values.get("colours", ()))
+            values["halo"] = _halo(document)
             metadata = cls(**values)
         except MetadataError:
             raise
@@ -94,3 +95,15 @@ class ModelMetadata:
         if metadata.kind not in get_args(Kind):
             raise MetadataError(f"unknown kind {metadata.kind!r}, expected one of {', '.join(get_args(Kind))}")
         return metadata
+
+
+def _halo(document: Mapping[str, Any]) -> int:
+    """Read the halo; where an older export did not write it, the largest that the receptive field allows.
+
+    Kernels are odd and padded by half of their side, so an encoder looks half of its field to each side, and a
+    decoder, which mirrors it, as far again.
+    """
+    reach = int(document["receptive_field"]) // 2
+    if document["kind"] == "encoder":  # older exports wrote 0
+        return max(int(document.get("halo", 0)), reach)
+    return int(document.get("halo", 0 if document["kind"] == "classifier" else 2 * reach))

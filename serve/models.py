@@ -19,11 +19,19 @@ __all__ = ["Model", "Models"]
 
 @dataclass(frozen=True)
 class Model:
-    """One model that is ready to be called."""
+    """One model that is ready to be called.
+
+    Attributes:
+        session: what runs.
+        batcher: its queue.
+        fit: how images are sized for it; None: as they are.
+        run_pixels: most pixels in one run; a larger image is cut into tiles.
+    """
 
     session: Session
     batcher: Batcher
     fit: Fit | None
+    run_pixels: int
 
     @property
     def name(self) -> str:
@@ -51,6 +59,7 @@ class Models:
                 session,
                 Batcher(session, limits, config.queue_pixels, name=session.file.name),
                 Fit.of(session.metadata),
+                config.batch_pixels,
             )
             for session in sessions
         }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from serve import codec, pictures
+from serve import codec, pictures, runs
 from serve.batcher import Done
 from serve.blocks import MIN_COST, Block, Fit, Limits
 from serve.config import ServeConfig
@@ -74,6 +74,7 @@ class SymaeService:
         self._models = models
         self._threads = threads
         self._limits = Limits(config.max_request_images, config.max_image_pixels, config.queue_pixels)
+        self._reply_bytes = config.max_message_bytes
 
     async def reconstruct(self, request: pb.ReconstructRequest, expires: float) -> pb.ReconstructResponse:
         """Denoise and inpaint."""
@@ -140,8 +141,10 @@ class SymaeService:
             cost = sum(block.cost for block in blocks)
             self._refuse_above_the_queue(cost)
             reservation.resize(cost)
-            works = [model.batcher.submit(_inputs(kind, block), outputs, expires) for block in blocks]
-            return _Answer(model, blocks, [await works[0]] if len(works) == 1 else await _all(works))
+            runs.check_sizes(model, blocks)
+            runs.check_floats(model.metadata, outputs, blocks, self._reply_bytes)
+            works = [runs.run_block(model, block, outputs, expires, self._threads) for block in blocks]
+            return _Answer(model, blocks, [await works[0]] if len(works) == 1 else await runs.all_of(works))
 
     def _refuse_above_the_queue(self, cost: int) -> None:
         """Say that it never fits, where "try again" would be said for ever."""
@@ -162,22 +165,6 @@ class SymaeService:
         if encoding in (pb.ENCODING_UNSPECIFIED, pb.ENCODING_RAW):
             return pictures.to_pictures(arrays, encoding)
         return await asyncio.get_running_loop().run_in_executor(self._threads, pictures.to_pictures, arrays, encoding)
-
-
-async def _all(works: Sequence[Coroutine[Any, Any, Done]]) -> list[Done]:
-    """Wait for every block of a request; the first failure takes the others out of the queue and is the answer."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work) for work in works]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
-
-
-def _inputs(kind: Kind, block: Block) -> tuple[Array, ...]:
-    if kind != "autoencoder":
-        return (block.image,)
-    return (block.image, np.zeros(block.image.shape[:3], np.uint8) if block.mask is None else block.mask)
 
 
 def _keep_known(answer: _Answer) -> _Answer:

@@ -20,7 +20,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class BatchLimits:
-    """What one run may hold; a single larger image runs alone.
+    """What one run may hold; a single larger image runs alone, as a tile does whose halo needs more.
 
     Attributes:
         images: most images.

@@ -31,6 +31,10 @@ class Corrupted:
     images: Tensor
     masks: Tensor | None = None
 
+    def to(self, device: torch.device) -> Corrupted:
+        """Bring it to a device."""
+        return Corrupted(self.images.to(device), None if self.masks is None else self.masks.to(device))
+
 
 @dataclass(frozen=True)
 class Clean:
@@ -93,18 +97,22 @@ class SmallBlocks:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Each image gets one of several corruptions, with equal chance ("blind" training).
+    """Each image gets one of several corruptions ("blind" training).
 
     Attributes:
         parts: the corruptions, at least one.
+        weights: how often each is drawn, > 0 and relative to the others; empty: equally often.
     """
 
     parts: tuple[Clean | GaussianNoise | BigBlock | SmallBlocks, ...]
+    weights: tuple[float, ...] = ()
     kind: Literal["mixture"] = "mixture"
 
     def __post_init__(self) -> None:
         if not self.parts:
             raise RecipeError("a mixture needs at least one corruption")
+        if self.weights and (len(self.weights) != len(self.parts) or min(self.weights) <= 0):
+            raise RecipeError(f"a mixture of {len(self.parts)} needs as many weights > 0, got {self.weights}")
 
 
 Corruption = Clean | GaussianNoise | BigBlock | SmallBlocks | Mixture
@@ -150,7 +158,7 @@ def _(corruption: SmallBlocks, images: Tensor, generator: torch.Generator) -> Co
 
 @corrupt.register
 def _(corruption: Mixture, images: Tensor, generator: torch.Generator) -> Corrupted:
-    choice = torch.randint(len(corruption.parts), (len(images),), generator=generator, device=images.device)
+    choice = _choose(corruption, len(images), generator, images.device)
     mixed, masks = images, torch.zeros_like(images[:, 0], dtype=torch.bool)
     for number, part in enumerate(corruption.parts):
         damaged = corrupt(part, images, generator)  # on all images: one pass, no shapes that depend on the draw
@@ -159,6 +167,13 @@ def _(corruption: Mixture, images: Tensor, generator: torch.Generator) -> Corrup
         if damaged.masks is not None:
             masks = torch.where(chosen[:, None, None], damaged.masks, masks)
     return Corrupted(mixed, masks)
+
+
+def _choose(mixture: Mixture, count: int, generator: torch.Generator, device: torch.device) -> Tensor:
+    if not mixture.weights:
+        return torch.randint(len(mixture.parts), (count,), generator=generator, device=device)
+    weights = torch.tensor(mixture.weights, device=device)
+    return torch.multinomial(weights, count, replacement=True, generator=generator)
 
 
 def _noise_levels(noise: GaussianNoise, images: Tensor, generator: torch.Generator) -> Tensor | float:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torchmetrics.classification import MulticlassJaccardIndex
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from symae.coarse import coarse_classes
 from symae.corruption import Corrupted, corrupt
 from symae.data import Batch, Dataset, evaluation_batches
 from symae.data.dataset import VOID
@@ -56,7 +57,8 @@ def evaluate(
 
     Returns:
         By stage: psnr, psnr_input (dB) and ssim; accuracy (%); mean_average_precision (%); mean_iou and
-        pixel_accuracy (%).
+        pixel_accuracy (%). Where the classes are VOC's or CIFAR-10's, accuracy and mean_average_precision also of
+        their animals and vehicles, e.g. accuracy_animal: see `symae.coarse`.
     """
     training = model.training
     model.eval()
@@ -67,7 +69,7 @@ def evaluate(
             scored = _scores(model, recipe, dataset, device, seed)
             if recipe.stage == "segment":
                 return _segmentation(scored, len(dataset.classes))
-            return _multi_label(scored) if recipe.multi_label else _accuracy(scored)
+            return (_multi_label if recipe.multi_label else _accuracy)(scored, dataset.classes)
     finally:
         model.train(training)
 
@@ -116,13 +118,24 @@ def _scores(
         yield scores, batch.targets[::crops] if recipe.stage == "classify" else batch.targets
 
 
-def _accuracy(scored: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
-    return {"accuracy": 100 * _mean([(scores.argmax(1) == targets).float() for scores, targets in scored])}
+def _accuracy(scored: Iterable[tuple[Tensor, Tensor]], classes: tuple[str, ...]) -> dict[str, float]:
+    """Accuracy of all images, and of those of a coarse class, each among all K classes."""
+    pairs = [((scores.argmax(1) == targets).float(), targets) for scores, targets in scored]
+    right, targets = (torch.cat(parts).cpu() for parts in zip(*pairs, strict=True))
+    values = {"accuracy": 100 * right.mean().item()}
+    for group, members in coarse_classes(classes).items():
+        values[f"accuracy_{group}"] = 100 * right[torch.isin(targets, torch.tensor(members))].mean().item()
+    return values
 
 
-def _multi_label(scored: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
+def _multi_label(scored: Iterable[tuple[Tensor, Tensor]], classes: tuple[str, ...]) -> dict[str, float]:
+    """Mean average precision over all classes, and over those of a coarse class."""
     scores, targets = (torch.cat(parts) for parts in zip(*scored, strict=True))
-    return {"mean_average_precision": voc2007_average_precision(scores, targets).nanmean().item()}
+    precisions = voc2007_average_precision(scores, targets)
+    values = {"mean_average_precision": precisions.nanmean().item()}
+    for group, members in coarse_classes(classes).items():
+        values[f"mean_average_precision_{group}"] = precisions[members].nanmean().item()
+    return values
 
 
 def _segmentation(scored: Iterable[tuple[Tensor, Tensor]], classes: int) -> dict[str, float]:

@@ -15,6 +15,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from symae.augmentation import Augmented, augment
 from symae.corruption import Corrupted, corrupt
 from symae.data import Batch, TrainingLoader
 from symae.errors import DivergenceError
@@ -102,12 +103,20 @@ class TrainingModule(LightningModule):
         return batch
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Damage a batch and compute its loss."""
+        """Vary a batch, damage it and compute its loss."""
         self._apply_schedule(batch_idx)
-        clean = (batch.images.float() / 255).contiguous(memory_format=torch.channels_last)
-        loss = self._loss(self.model, clean, self._damage(clean, batch_idx), batch.targets)
+        varied = self._vary(batch, batch_idx)
+        clean = varied.images.contiguous(memory_format=torch.channels_last)
+        loss = self._loss(self.model, clean, self._damage(clean, batch_idx), varied.targets)
         self._watch(loss)
         return loss
+
+    def _vary(self, batch: Batch, batch_idx: int) -> Augmented:
+        images, augmentation = batch.images.float() / 255, self.recipe.augmentation
+        if not augmentation.varies:
+            return Augmented(images, batch.targets)
+        classes = self.model.classes if isinstance(self.model, Classifier) else 0
+        return augment(augmentation, images, batch.targets, self._generator("augmentation", batch_idx), classes)
 
     def _damage(self, clean: Tensor, batch_idx: int) -> Corrupted:
         recipe, draws = self.recipe, self._generator("corruption", batch_idx)

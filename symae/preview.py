@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from torch import Tensor
-from torchvision.utils import make_grid
 
 from serve.files import appears_whole
 from symae.corruption import corrupt
 from symae.data import Batch, Dataset, evaluation_batches
 from symae.data.dataset import VOID, spread
+from symae.drawing import Cell, Row, Words, draw_sheet, to_pixels
 from symae.evaluate import visible
 from symae.randomness import generator
 from symae.recipes import Recipe
@@ -27,7 +27,7 @@ def write(model: Model, recipe: Recipe, dataset: Dataset, path: Path, *, device:
     """Draw a column for each of a few images, and save it as PNG; the file appears whole or not at all.
 
     Pre-training: clean, damaged, restored. Segmentation: image, given map, predicted map. Classification: the
-    image under the names of the given and the predicted classes.
+    image above the names of the given and the predicted classes.
     """
     training = model.training
     model.eval()
@@ -48,22 +48,21 @@ def _first(dataset: Dataset, recipe: Recipe, device: torch.device) -> Batch:
 def _draw(model: Model, recipe: Recipe, dataset: Dataset, clean: Tensor, targets: Tensor | None) -> Image.Image:
     if recipe.stage == "pretrain":
         damage = corrupt(recipe.corruption, clean, generator(clean.device, "preview"))
-        return _grid([clean, visible(model, damage), model(damage.images, damage.masks)])
+        restored = model(damage.images, damage.masks)
+        return draw_sheet([_row("clean", clean), _row("damaged", visible(model, damage)), _row("restored", restored)])
     assert targets is not None
     scores = model(clean)
     if recipe.stage == "segment":
         colours = torch.tensor(dataset.colours, dtype=torch.float32) / 255
-        return _grid([clean, _paint(targets, colours), _paint(scores.argmax(1), colours)])
+        maps = (_paint(targets, colours), _paint(scores.argmax(1), colours))
+        return draw_sheet([_row("image", clean), _row("given", maps[0]), _row("predicted", maps[1])])
     given = [_names(row, dataset.classes) for row in targets.cpu()]
     probabilities = scores.sigmoid() > 0.5 if recipe.multi_label else scores.argmax(1)
     return _captioned(clean, given, [_names(row, dataset.classes) for row in probabilities.cpu()])
 
 
-def _grid(rows: list[Tensor]) -> Image.Image:
-    images = [row.cpu().float().clamp(0, 1) for row in rows]
-    images = [row.expand(-1, 3, -1, -1) for row in images]
-    sheet = make_grid(torch.cat(images), nrow=len(rows[0]), padding=4, pad_value=1.0)
-    return Image.fromarray((sheet.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy())
+def _row(label: str, images: Tensor) -> Row:
+    return Row(tuple(Cell(to_pixels(image)) for image in images), label)
 
 
 def _paint(labels: Tensor, colours: Tensor) -> Tensor:
@@ -79,12 +78,8 @@ def _names(target: Tensor, classes: tuple[str, ...]) -> str:
 
 
 def _captioned(clean: Tensor, given: list[str], predicted: list[str]) -> Image.Image:
-    side = max(clean.shape[-1], 96)
-    sheet = Image.new("RGB", (len(clean) * (side + 8), clean.shape[-2] + 36), "white")
-    draw = ImageDraw.Draw(sheet)
-    for number, image in enumerate(clean):
-        left = number * (side + 8) + 4
-        sheet.paste(_grid([image.unsqueeze(0)]).crop((4, 4, 4 + image.shape[-1], 4 + image.shape[-2])), (left, 32))
-        draw.text((left, 2), given[number], fill="black")
-        draw.text((left, 16), predicted[number], fill="green" if given[number] == predicted[number] else "firebrick")
-    return sheet
+    words = [
+        (Words(truth), Words(guess, "green" if guess == truth else "firebrick"))
+        for truth, guess in zip(given, predicted, strict=True)
+    ]
+    return draw_sheet([Row(tuple(Cell(to_pixels(image), lines) for image, lines in zip(clean, words, strict=True)))])

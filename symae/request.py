@@ -104,6 +104,8 @@ def open_part(recipe: Recipe, data: str, part: Part, seed: int) -> Dataset:
         validation=recipe.validation,
         labels=recipe.labels,
         fold=recipe.fold,
+        only_classes=recipe.only_classes,
+        classes=recipe.classes,
         seed=seed,
     )
     return open_dataset(data, target=target_of(recipe), part=part, options=options)

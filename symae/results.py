@@ -16,7 +16,8 @@ from symae.run import RECIPE, is_run, open_run
 
 __all__ = ["Result", "append_result", "changes", "read_results", "result_of"]
 
-UNTOLD = ("name", "summary", "reported", "deviations", "not_stated")  # what `changes` passes over
+# What `changes` passes over. A fold is no change either: like a seed it is one of the runs that a row consists of.
+UNTOLD = ("name", "summary", "reported", "deviations", "not_stated", "fold")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ ones and the targets, so that one training loop serves the three.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -28,13 +29,16 @@ def loss_of(recipe: Recipe) -> Loss:
         return reconstruction_loss if recipe.loss == "image" else masked_loss
     if recipe.stage == "segment":
         return segmentation_loss
-    return multi_label_loss if recipe.multi_label else classification_loss
+    if recipe.multi_label:
+        return multi_label_loss
+    smoothing = recipe.label_smoothing
+    return partial(classification_loss, smoothing=smoothing) if smoothing else classification_loss
 
 
 def target_of(recipe: Recipe) -> Target:
     """The kind of target that a recipe's images must come with."""
     if recipe.stage == "pretrain":
-        return Target.NONE
+        return Target.CLASS if recipe.only_classes else Target.NONE  # classes choose images, no loss sees them
     if recipe.stage == "segment":
         return Target.MAP
     return Target.MULTILABEL if recipe.multi_label else Target.CLASS
@@ -54,9 +58,11 @@ def masked_loss(model: Model, clean: Tensor, damaged: Corrupted, _: Tensor | Non
     return errors.sum() / (masks.sum() * clean.shape[1]).clamp(min=1)
 
 
-def classification_loss(model: Model, _: Tensor, damaged: Corrupted, targets: Tensor | None) -> Tensor:
-    """Cross entropy of the softmax; targets (B,) int64."""
-    return F.cross_entropy(model(damaged.images, damaged.masks), _given(targets))
+def classification_loss(
+    model: Model, _: Tensor, damaged: Corrupted, targets: Tensor | None, smoothing: float = 0.0
+) -> Tensor:
+    """Cross entropy of the softmax; targets (B,) int64, or (B, K) float, the share of each class."""
+    return F.cross_entropy(model(damaged.images, damaged.masks), _given(targets), label_smoothing=smoothing)
 
 
 def multi_label_loss(model: Model, _: Tensor, damaged: Corrupted, targets: Tensor | None) -> Tensor:

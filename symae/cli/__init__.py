@@ -27,6 +27,7 @@ COMMANDS = {  # name -> (module of this package, one line of help), in the order
     "train": "train",
     "evaluate": "train",
     "restoration": "restoration",
+    "visualize": "visualize",
     "export": "export",
     "serve": "serve",
     "embed": "embed",

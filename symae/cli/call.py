@@ -12,20 +12,29 @@ __all__ = ["classify", "reconstruct", "segment"]
 
 
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what the three commands share."""
+    """Add what the three commands share but --out."""
     for add in (
         click.option("--model", default="", help="Name of the model; not needed where there is one of the kind."),
-        click.option("--models", type=click.Path(path_type=Path), help="A model repository, run in this process."),
+        click.option("--models", type=click.Path(path_type=Path), help="A model repository, to run in this process."),
         click.option("--address", help="HOST:PORT of a server."),
-        click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write."),
         click.argument("images", type=click.Path(path_type=Path), nargs=-1, required=True),
     ):
         command = add(command)
     return command
 
 
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+_folder = click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write."
+)
+
+
 @click.command()
 @_options
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder, or for one image a picture.")
 @click.option("--mask", type=click.Path(path_type=Path), help="A picture of the images' size, not black = missing.")
 @click.option("--keep-known", is_flag=True, help="Leave the pixels that are not missing as they are.")
 def reconstruct(
@@ -37,21 +46,30 @@ def reconstruct(
     mask: Path | None,
     keep_known: bool,
 ) -> None:
-    """Denoise IMAGES (files and folders), and fill what --mask marks as missing; writes OUT/NAME.png.
+    """Denoise IMAGES (files and folders), and fill what --mask marks as missing.
+
+    With neither --models nor --address, the model that comes with symae is used: it was trained for photographs,
+    and finds out by itself how strong the noise is. Images may be of any size; large ones are worked on in parts.
+
+    Writes OUT/NAME.png, or OUT itself where that is a picture's name (.png, .webp, .jpg) and one image is given.
+    Gray images give gray ones. Results have 8 bits a channel; what was transparent lies on white.
 
     \b
     Example:
+      symae reconstruct photo.jpg --out clean.png
       symae reconstruct noisy/ --out clean/ --address localhost:50051
       symae reconstruct torn.png --mask holes.png --keep-known --out mended/ --models models/
     """
     from serve import batch
+    from serve.connect import connected
 
-    with batch.connected(address, models) as client:
+    with connected("autoencoder", address, models, _say) as client:
         _report(batch.reconstruct(client, images, out, model=model, mask=mask, keep_known=keep_known))
 
 
 @click.command()
 @_options
+@_folder
 @click.option("--top", default=3, show_default=True, type=click.IntRange(1), help="Classes to show for each image.")
 def classify(
     images: tuple[Path, ...], out: Path, address: str | None, models: Path | None, model: str, top: int
@@ -63,8 +81,9 @@ def classify(
       symae classify photos/ --out results/ --address localhost:50051
     """
     from serve import batch
+    from serve.connect import connected
 
-    with batch.connected(address, models) as client:
+    with connected("classifier", address, models, _say) as client:
         outcome = batch.classify(client, images, out, model=model, top=top)
     _table(outcome.lines)
     _report(outcome)
@@ -72,6 +91,7 @@ def classify(
 
 @click.command()
 @_options
+@_folder
 def segment(images: tuple[Path, ...], out: Path, address: str | None, models: Path | None, model: str) -> None:
     """Segment IMAGES (files and folders); writes OUT/NAME.labels.png and OUT/NAME.overlay.png.
 
@@ -80,8 +100,9 @@ def segment(images: tuple[Path, ...], out: Path, address: str | None, models: Pa
       symae segment street/ --out results/ --models models/
     """
     from serve import batch
+    from serve.connect import connected
 
-    with batch.connected(address, models) as client:
+    with connected("segmenter", address, models, _say) as client:
         _report(batch.segment(client, images, out, model=model))
 
 
@@ -94,7 +115,8 @@ def _table(lines: tuple[tuple[str, ...], ...]) -> None:
 def _report(outcome: Any) -> None:
     for path, error in outcome.failed:
         click.echo(f"{path}: {error}", err=True)
-    click.echo(f"{outcome.done} images written to {outcome.out}", err=not outcome.done)
+    images = "image" if outcome.done == 1 else "images"
+    click.echo(f"{outcome.done} {images} written to {outcome.out}", err=not outcome.done)
     if outcome.failed:
         click.echo(f"symae: {len(outcome.failed)} of {outcome.done + len(outcome.failed)} images failed", err=True)
         raise click.exceptions.Exit(1)

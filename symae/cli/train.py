@@ -10,21 +10,29 @@ __all__ = ["evaluate", "recipes", "train"]
 
 
 @click.command()
-def recipes() -> None:
-    """List what can be trained: name, the paper's row and number, data, cost."""
+@click.argument("table", required=False)
+def recipes(table: str | None) -> None:
+    """List what can be trained, table by table: the paper's numbers, what it needs, cost; or one TABLE alone.
+
+    \b
+      symae recipes table2
+    """
+    from typing import Literal
+
     from rich.console import Console
     from rich.table import Table
 
-    from symae.recipes import RECIPES
+    from symae.catalogue import COLUMNS, catalogue
 
-    table = Table(box=None, header_style="bold")
-    for column in ("recipe", "what it trains", "data", "paper", "GFLOP an image"):
-        table.add_column(column, justify="right" if column.startswith("GFLOP") else "left")
-    for recipe in RECIPES.values():
-        paper = "; ".join(f"{reported.source}: {reported.value}" for reported in recipe.reported)
-        cost = recipe.network.flops(recipe.crop, recipe.crop, decoder=recipe.stage != "classify") / 1e9
-        table.add_row(recipe.name, recipe.summary, recipe.data, paper, f"{cost:.2f}")
-    Console(width=140).print(table)
+    console = Console(width=140, highlight=False)
+    for section in catalogue(table):
+        rows = Table(box=None, header_style="bold", title=section.title, title_justify="left")
+        for column in COLUMNS:
+            justify: Literal["left", "right"] = "right" if column.startswith("GFLOP") else "left"
+            rows.add_column(column, justify=justify, no_wrap=column in ("recipe", "paper"))
+        for row in section.rows:
+            rows.add_row(*row)
+        console.print(rows, "")
 
 
 @click.command(context_settings={"show_default": True})
@@ -112,4 +120,4 @@ def evaluate(
         click.echo(json.dumps(values))
         return
     for name, value in values.items():
-        click.echo(f"{name:24} {value:8.3f}")
+        click.echo(f"{name:30} {value:8.3f}")

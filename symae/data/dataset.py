@@ -125,6 +125,8 @@ class DataOptions:
         labels: number of labelled examples of the training part, balanced over the classes, drawn after
             the hold-out; None for all.
         fold: one of STL-10's ten folds of 1,000 labelled images, 0 to 9; None for all 5,000.
+        only_classes: names of the classes whose images are taken, of all parts; empty for all images.
+        classes: the classes of label maps, lines as of classes.txt, for a folder that has no such file.
         seed: of the hold-out and of `labels`; the built-in data itself is the same for every seed.
         root: where TorchVision's data sets are looked for and downloaded to.
     """
@@ -133,6 +135,8 @@ class DataOptions:
     validation: float = 0.0
     labels: int | None = None
     fold: int | None = None
+    only_classes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
     seed: int = 0
     root: Path = field(default_factory=lambda: Path.home() / ".cache" / "symae" / "datasets")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from serve.image import MAX_PIXELS
 from symae.data.dataset import VOID, Colour
 from symae.errors import DataError
 
-__all__ = ["ClassList", "decode_map", "read_class_list", "read_map", "voc_palette"]
+__all__ = ["ClassList", "decode_map", "parse_class_list", "read_class_list", "read_map", "voc_palette"]
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,25 @@ def _voc_colour(index: int) -> Colour:
 
 
 def read_class_list(path: Path) -> ClassList:
-    """Read `classes.txt`: a class a line, either "name" or "r g b name".
+    """Read `classes.txt`; see `parse_class_list`."""
+    return parse_class_list(path.read_text("utf-8").splitlines(), str(path))
+
+
+def parse_class_list(lines: Iterable[str], source: str) -> ClassList:
+    """Read the classes of label maps in the order of their values, each either "name" or "r g b name".
+
+    Args:
+        lines: a class each; empty ones are passed over.
+        source: where they come from, for messages.
 
     Raises:
-        DataError: no class in it, or more than the 255 that fit beside VOID in 8 bits.
+        DataError: no class among them, or more than the 255 that fit beside VOID in 8 bits.
     """
-    lines = [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
-    if not 0 < len(lines) <= VOID:
-        raise DataError(f"{path} names {len(lines)} classes; expected 1 to {VOID}, one a line")
-    palette = voc_palette(len(lines))
-    named = [_parse(line, colour) for line, colour in zip(lines, palette, strict=True)]
+    given = [line.strip() for line in lines if line.strip()]
+    if not 0 < len(given) <= VOID:
+        raise DataError(f"{source} names {len(given)} classes; expected 1 to {VOID}, one a line")
+    palette = voc_palette(len(given))
+    named = [_parse(line, colour) for line, colour in zip(given, palette, strict=True)]
     return ClassList(tuple(name for name, _ in named), tuple(colour for _, colour in named))
 
 

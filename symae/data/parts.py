@@ -8,6 +8,7 @@ The training part never contains what is held out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from symae.data.dataset import DataOptions, Dataset, Part, Subset, Target
 from symae.errors import DataError, MissingPartError
 from symae.randomness import derive_seed
 
-__all__ = ["Parts", "balanced", "choose_part", "hold_out"]
+__all__ = ["Parts", "balanced", "choose_part", "hold_out", "of_classes"]
 
 Parts = Mapping[Part, Callable[[], Dataset]]  # the parts that the data has of its own, opened when asked for
 
@@ -42,6 +43,24 @@ def choose_part(parts: Parts, part: Part, options: DataOptions) -> Dataset:
             f"{whole.name} has no {part} part: add a folder {part}/, or hold out a fraction of train"
         )
     return _split(whole, options)[1]
+
+
+def of_classes(parts: Parts, names: tuple[str, ...]) -> Parts:
+    """Narrow every part to the images of some classes; the list of classes stays whole.
+
+    Raises (when a part is opened):
+        DataError: a name is not of a class, or the data was opened without a class for each image.
+    """
+    return {part: partial(_of_classes, opener, names) for part, opener in parts.items()}
+
+
+def _of_classes(opener: Callable[[], Dataset], names: tuple[str, ...]) -> Dataset:
+    whole = opener()
+    unknown = [name for name in names if name not in whole.classes]
+    if whole.labels is None or unknown:
+        known = ", ".join(whole.classes) or "none"
+        raise DataError(f"{whole.name} has no class {', '.join(unknown or names)} to take images of: it has {known}")
+    return Subset(whole, np.flatnonzero(np.isin(whole.labels, [whole.classes.index(name) for name in names])))
 
 
 def hold_out(count: int, fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

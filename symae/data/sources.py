@@ -10,7 +10,7 @@ from pathlib import Path
 from symae.data.dataset import DataOptions, Dataset, Part, Target
 from symae.data.folder import folder_parts
 from symae.data.maps import read_class_list
-from symae.data.parts import Parts, choose_part
+from symae.data.parts import Parts, choose_part, of_classes
 from symae.data.photos import photo_parts
 from symae.data.scenes import scene_parts
 from symae.data.shard_paths import expand
@@ -57,7 +57,8 @@ def open_dataset(data: str, *, target: Target, part: Part, options: DataOptions)
         raise DataError(f"channels={options.channels}: expected 3 for RGB or 1 for gray")
     if not 0 <= options.validation < 1:
         raise DataError(f"validation={options.validation} is not a fraction: expected a number in [0, 1), e.g. 0.1")
-    return choose_part(_parts(data, target, options), part, options)
+    parts = _parts(data, target, options)
+    return choose_part(of_classes(parts, options.only_classes) if options.only_classes else parts, part, options)
 
 
 def _parts(data: str, target: Target, options: DataOptions) -> Parts:
@@ -74,7 +75,7 @@ def _parts(data: str, target: Target, options: DataOptions) -> Parts:
     if name:
         return _torchvision(name, Place(root, download=data in NAMES), target, options)
     if folder.is_dir():
-        return folder_parts(folder, target, options.channels)
+        return folder_parts(folder, target, options.channels, options.classes)
     if re.search(r"[{*?\[]", data) or data.endswith((".tar", ".gz", ".tgz", ".xz", ".bz2", ".zst")):
         return _shards(str(folder), target, options.channels)
     if folder.exists():

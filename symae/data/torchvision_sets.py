@@ -85,7 +85,7 @@ def cifar_parts(name: str, place: Place, target: Target, options: DataOptions) -
 
 
 def stl10_parts(name: str, place: Place, target: Target, options: DataOptions) -> Parts:
-    """Prepare STL-10: without labels 100,000 + 5,000 images, with classes the 5,000 (or a fold's 1,000) and 8,000.
+    """Prepare STL-10: without labels its 100,000 unlabelled images, with classes 5,000 (or a fold's 1,000) and 8,000.
 
     Raises:
         DataError: the fold is not one of the ten.
@@ -103,7 +103,7 @@ def stl10_parts(name: str, place: Place, target: Target, options: DataOptions) -
         classes = tuple(getattr(found, "classes", STL10_CLASSES))
         return _array(f"{name}-{split}", options, images, target, classes, found.labels.astype(np.int64))
 
-    train = "train" if target is Target.CLASS else "train+unlabeled"
+    train = "train" if target is Target.CLASS else "unlabeled"  # never with the labelled ones: its protocol
     return {"train": lambda: opened(train), "test": lambda: opened("test")}
 
 

@@ -2,6 +2,7 @@
 
 from symae.networks.autoencoder import Decoder, Encoder, Encoding, SymmetricAutoencoder
 from symae.networks.heads import Classifier, Segmenter
+from symae.networks.residual import wide_resnet
 from symae.networks.spec import Layer, NetworkSpec, network1, network2, network3, rednet
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "network2",
     "network3",
     "rednet",
+    "wide_resnet",
 ]

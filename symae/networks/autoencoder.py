@@ -6,6 +6,8 @@ buffers, so that no caller can get them wrong.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from symae.networks.residual import Skips
 from symae.networks.spec import Layer, NetworkSpec
 
 __all__ = ["Decoder", "Encoder", "Encoding", "Initialisation", "SymmetricAutoencoder", "initialise"]
@@ -28,17 +31,19 @@ class Encoding:
         inputs: (B, C, H, W) normalised, missing pixels filled.
         shortcuts: for each joined convolution, the map (B, c, h, w) that its deconvolution gets.
         sizes: (h, w) of the input and of every feature map.
+        raw: (B, c, h, w) last feature map before its BN and ReLU; residual blocks go on with it.
         features: (B, c, h, w) last feature map, after its ReLU.
     """
 
     inputs: Tensor
     shortcuts: dict[int, Tensor]
     sizes: list[tuple[int, int]]
+    raw: Tensor
     features: Tensor
 
 
 class Encoder(nn.Module):
-    """Normalisation, then L times convolution, BN, ReLU."""
+    """Normalisation, then L times convolution, BN, ReLU, with skips where the spec has residual blocks."""
 
     mean: Tensor
     std: Tensor
@@ -51,6 +56,7 @@ class Encoder(nn.Module):
         inputs = [spec.channels, *(layer.channels for layer in spec.layers[:-1])]
         self.convolutions = nn.ModuleList(map(_convolution, inputs, spec.layers))
         self.norms = nn.ModuleList(_normalisation(spec, layer.channels) for layer in spec.layers)
+        self.skips = Skips({str(end): _convolution(inputs[end - 2], layer) for end, layer in spec.projections.items()})
 
     def normalise(self, images: Tensor, masks: Tensor | None = None) -> Tensor:
         """Zero-centre and scale each channel, and fill missing pixels.
@@ -70,22 +76,31 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor, masks: Tensor | None = None) -> Encoding:
         """Encode images (B, C, H, W) in [0, 1] of any H and W >= 1; see `normalise` for the masks."""
-        x = inputs = self.normalise(images, masks)
-        shortcuts, sizes = {}, [_size(x)]
-        for i, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True), 1):
-            raw = convolution(x)
-            x = F.relu(norm(raw))
+        inputs = self.normalise(images, masks)
+        shortcuts, sizes = {}, [_size(inputs)]
+        for i, (raw, x) in enumerate(self._maps(inputs), 1):
             sizes.append(_size(x))
             if i in self.spec.joined:
                 shortcuts[i] = raw if self.spec.join == "pre" else x
-        return Encoding(inputs, shortcuts, sizes, x)
+        return Encoding(inputs, shortcuts, sizes, raw, x)
 
     def feature_map(self, images: Tensor, layer: int | None = None) -> Tensor:
         """Compute the map (B, c, h, w) after the ReLU of convolution `layer`, counted from 1; default: the last."""
-        x = self.normalise(images)
-        for convolution, norm in list(zip(self.convolutions, self.norms, strict=True))[:layer]:
-            x = F.relu(norm(convolution(x)))
+        last = len(self.spec.full) if layer is None else layer
+        _, x = next(itertools.islice(self._maps(self.normalise(images)), last - 1, None))
         return x
+
+    def _maps(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the map (B, c, h, w) of each convolution twice: raw, and after BN and ReLU."""
+        start, ends = (x, x), self.spec.ends
+        for i, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True), 1):
+            raw = convolution(x)
+            if i in ends[1:]:
+                raw = self.skips(raw, i, *start)
+            x = F.relu(norm(raw))
+            if i in ends:
+                start = raw, x  # what enters the next block
+            yield raw, x
 
 
 class Decoder(nn.Module):
@@ -102,20 +117,27 @@ class Decoder(nn.Module):
         outputs = [layer.channels for layer in mirrored[1:]]
         self.deconvolutions = nn.ModuleList(map(_deconvolution, mirrored[:-1], outputs))
         self.norms = nn.ModuleList(_normalisation(spec, channels) for channels in outputs)
+        self.skips = Skips()
+        for end, layer in reversed(spec.projections.items()):  # its mirror ends on the map that the block starts from
+            self.skips[str(end - 2)] = _deconvolution(layer, spec.layers[end - 3].channels)
 
     def forward(self, encoding: Encoding) -> Tensor:
         """Decode to the map (B, c_1, h_1, w_1) that has the size of the first convolution's."""
-        x = encoding.features
-        last = len(self.spec.full)
+        x, last = encoding.features, len(self.spec.full)
+        start = encoding.raw, x
         for j, (deconvolution, norm) in enumerate(zip(self.deconvolutions, self.norms, strict=True), 1):
             i = last - j  # this deconvolution ends where convolution i did
-            x = _deconvolve(deconvolution, x, encoding.sizes[i])
+            raw = _deconvolve(deconvolution, x, encoding.sizes[i])
+            if i in self.spec.ends:
+                raw = self.skips(raw, i, *start)
             shortcut = encoding.shortcuts.get(i)
             if shortcut is not None and self.spec.join == "pre":
-                x = x + shortcut
-            x = F.relu(norm(x))
+                raw = raw + shortcut
+            x = F.relu(norm(raw))
             if shortcut is not None and self.spec.join == "post":
                 x = x + shortcut
+            if i in self.spec.ends:
+                start = raw, x  # what enters the next block, with its shortcut
         return x
 
 

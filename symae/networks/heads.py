@@ -26,6 +26,11 @@ class Classifier(nn.Module):
         self.head = _head(spec, classes)
         initialise(self)
 
+    @property
+    def classes(self) -> int:
+        """Their number K."""
+        return len(self.head.classes.weight)  # type: ignore[union-attr, arg-type]
+
     def forward(self, images: Tensor, masks: Tensor | None = None) -> Tensor:
         """Score images of any H and W; `masks` as for the auto-encoder, for training on corrupted images."""
         return self.head(self.encoder(images, masks).features)  # type: ignore[no-any-return]

@@ -1,7 +1,8 @@
-"""Which layers, which shortcuts: one `NetworkSpec` a network (supplement A, table 1).
+"""Which layers, which shortcuts, which residual blocks: one `NetworkSpec` a network (supplement A, table 1; C).
 
 Encoder, decoder, heads, sizes, receptive field and cost all derive from it. Convolutions are counted
-from 1, as in the paper; convolution i of L is mirrored by deconvolution L - i + 1.
+from 1, as in the paper; convolution i of L is mirrored by deconvolution L - i + 1. What goes past a residual
+block sees no pixel that the block's own convolutions do not see, so receptive field and halo are theirs.
 """
 
 from __future__ import annotations
@@ -67,6 +68,10 @@ class NetworkSpec:
             where running statistics would tie it to the brightness and noise of the training crops.
         fill: value of missing pixels: "mean" is 0 after zero-centring, "zero" is black.
         head: layers of the classifier: "gap-fc" (network 1), "conv-gap" (network 2), "gap-fc-fc-fc" (network 3).
+        residual: all convolutions but the first form pre-activation residual blocks of two (He et al. 2016), and so do
+            their mirrors in the decoder: convolutions 2 and 3 are a block, 4 and 5 and so on. To the raw output of a
+            block's second convolution is added what entered the block: the raw map as it is or, where channels or
+            size change, a 1x1 projection of the map after its ReLU. The shortcuts then join the ends of blocks.
     """
 
     name: str
@@ -78,6 +83,7 @@ class NetworkSpec:
     norm: Norm = "batch"
     fill: Fill = "mean"
     head: HeadKind = "gap-fc"
+    residual: bool = False
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
@@ -86,6 +92,11 @@ class NetworkSpec:
             raise RecipeError(f"network.width must be > 0, got {self.width}")
         if not self.full:
             raise RecipeError("a network needs at least one convolution")
+        if self.residual and (len(self.full) < 3 or len(self.full) % 2 == 0):
+            raise RecipeError(
+                "a residual network needs one convolution and then blocks of two, so an odd number of at least 3, "
+                f"got {len(self.full)}"
+            )
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -98,8 +109,27 @@ class NetworkSpec:
 
     @property
     def joined(self) -> tuple[int, ...]:
-        """The convolutions i, even and < L, whose output is added where deconvolution L - i ends."""
-        return tuple(range(2, len(self.full), 2)) if self.shortcuts == "all" else ()
+        """The convolutions i < L whose output is added where deconvolution L - i ends.
+
+        Every second one: 2, 4 and so on, or where the blocks of a residual network begin and end: 1, 3 and so on.
+        """
+        return tuple(range(1 if self.residual else 2, len(self.full), 2)) if self.shortcuts == "all" else ()
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The convolutions after which a residual block begins or ends: 1, 3, 5 ... L; without blocks, none."""
+        return tuple(range(1, len(self.full) + 1, 2)) if self.residual else ()
+
+    @property
+    def projections(self) -> dict[int, Layer]:
+        """The 1x1 convolution past each block that changes channels or size, by the block's last convolution."""
+        found = {}
+        for end in self.ends[1:]:
+            start, first, last = self.layers[end - 3 : end]
+            stride = first.stride * last.stride
+            if stride > 1 or start.channels != last.channels:
+                found[end] = Layer(last.channels, kernel=1, stride=stride)
+        return found
 
     @property
     def input_to_output(self) -> bool:
@@ -149,10 +179,12 @@ class NetworkSpec:
 
     def flops(self, height: int, width: int, *, decoder: bool = True) -> int:
         """Floating point operations of one image's forward pass, two a multiply-add, convolutions alone."""
-        total, inputs = 0, self.channels
-        for layer, rows, columns in zip(self.layers, self.sizes(height)[1:], self.sizes(width)[1:], strict=True):
-            total += 2 * rows * columns * inputs * layer.channels * layer.kernel**2
-            inputs = layer.channels
+        total, channels = 0, [self.channels, *(layer.channels for layer in self.layers)]
+        areas = [rows * columns for rows, columns in zip(self.sizes(height), self.sizes(width), strict=True)]
+        for i, layer in enumerate(self.layers, 1):
+            total += 2 * areas[i] * channels[i - 1] * layer.channels * layer.kernel**2
+        for end, layer in self.projections.items():
+            total += 2 * areas[end] * channels[end - 2] * layer.channels
         return 2 * total if decoder else total  # a deconvolution costs what its mirror does
 
     def to_dict(self) -> dict[str, Any]:

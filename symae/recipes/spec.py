@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from symae.augmentation import Augmentation
 from symae.corruption import BigBlock, Clean, Corruption, SmallBlocks
 from symae.errors import RecipeError
 from symae.networks import NetworkSpec
@@ -28,8 +29,8 @@ class Reported:
 
     Attributes:
         source: where, e.g. "table 2, row 7".
-        metric: as `symae.evaluate.evaluate` names it: "accuracy", "mean_average_precision" or "mean_iou", in per
-            cent; "psnr" in dB.
+        metric: as `symae.evaluate.evaluate` names it: "accuracy", "mean_average_precision" (either also of a group of
+            classes, e.g. "accuracy_animal") or "mean_iou", in per cent; "psnr" in dB.
         value: the number; None where the paper has none.
         spread: its standard deviation; None where not stated.
     """
@@ -64,12 +65,18 @@ class Recipe:
         crop: side in pixels of the square training crops.
         resize: shorter side in pixels that images are brought to first; None: left as they are.
         flip: mirror training crops at random.
+        augmentation: how training crops are varied before they are damaged; see `symae.augmentation`.
         corruption: the damage; of fine-tuning too, where `corruption_probability` is above 0.
         corruption_probability: chance that a training image is corrupted.
         loss: of pre-training: mean square error over the whole "image", or over its "masked" pixels alone.
+        label_smoothing: share of each target that is spread evenly over the classes, in [0, 1); classifiers alone.
         multi_label: classes of a classifier are independent of each other.
         labels: size of a class-balanced, seeded subset of the training images; None: all.
         fold: one of STL-10's ten folds, 0..9; None: all training images.
+        only_classes: names of the classes whose images are taken, so that pre-training can be on one kind of images;
+            empty: all images.
+        classes: the classes of label maps in the order of their values, each "name" or "r g b name", for data
+            without a classes.txt; values beyond are void. Empty: as the data has it.
         validation: part of the training images held out, where the data has no validation part of its own.
         fresh: how weights are drawn: "gaussian" as in the paper, or "he"; see `symae.networks.autoencoder.initialise`.
         initialise: the parts that come from `--init`.
@@ -105,12 +112,16 @@ class Recipe:
     average: float = 0.0
     resize: int | None = None
     flip: bool = True
+    augmentation: Augmentation = field(default_factory=Augmentation)
     corruption: Annotated[Corruption, Field(discriminator="kind")] = field(default_factory=Clean)
     corruption_probability: float = 1.0
     loss: Literal["image", "masked"] = "image"
+    label_smoothing: float = 0.0
     multi_label: bool = False
     labels: int | None = None
     fold: int | None = None
+    only_classes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
     validation: float = 0.0
     fresh: Initialisation = "gaussian"
     initialise: Initialise = "nothing"
@@ -139,6 +150,10 @@ class Recipe:
                 raise RecipeError(f"{name} must be in [0, 1], got {getattr(self, name)}")
         if not 0 <= self.average < 1:
             raise RecipeError(f"average must be in [0, 1), e.g. 0.999, got {self.average}")
+        if not 0 <= self.label_smoothing < 1:
+            raise RecipeError(f"label_smoothing must be in [0, 1), e.g. 0.1, got {self.label_smoothing}")
+        if (self.augmentation.mixes or self.label_smoothing) and (self.stage != "classify" or self.multi_label):
+            raise RecipeError("augmentation.mix and label_smoothing are for classifiers of one class an image")
         if self.resize is not None and self.resize < self.crop:
             raise RecipeError(f"resize ({self.resize}) must be at least the crop ({self.crop})")
         if self.loss == "masked" and not isinstance(self.corruption, BigBlock | SmallBlocks):
@@ -152,7 +167,7 @@ class Recipe:
         return rate * self.factor ** sum(epoch >= milestone for milestone in self.milestones)
 
     def smoke(self) -> Recipe:
-        """Shrink to seconds on a CPU, same code paths: a few channels, two epochs, small crops, few labels."""
+        """Shrink to seconds on a CPU, on any data: a few channels, two epochs, small crops, few labels, no folds."""
         return dataclasses.replace(
             self,
             network=dataclasses.replace(self.network, width=4 / self.network.full[0].channels),
@@ -164,6 +179,8 @@ class Recipe:
             crop=min(self.crop, 29),
             resize=None if self.resize is None else 32,
             labels=None if self.labels is None else 10,
+            fold=None,
+            only_classes=(),
             validate_every=1,
             test_crops=2 if isinstance(self.test_crops, int) else self.test_crops,
         )

@@ -21,6 +21,9 @@ NARROW = {
     "network3": dataclasses.replace(network3(), width=1 / 16),
     "rednet": dataclasses.replace(rednet(10), width=1 / 8),
     "no-norm": NetworkSpec("no-norm", (Layer(6), Layer(6), Layer(8, stride=2), Layer(8)), norm="none"),
+    "residual": NetworkSpec(  # blocks that change channels, size, and nothing
+        "residual", (Layer(4), Layer(6), Layer(6), Layer(8, stride=2), *[Layer(8)] * 3), residual=True
+    ),
 }
 
 
@@ -56,7 +59,7 @@ def exported(trained) -> Callable[[str, str], tuple[Model, dict[Kind, onnx.Model
         multi_label = stage == "classify" and name == "network3"
         card = {"recipe": "recipe", "quality": {"psnr": 28.5}, "resize": 32, "multi_label": multi_label}
         model, whole = trained(NARROW[name], stage, **card)
-        return model, dict(itertools.islice(export_model(model, whole), 2 if name == "small" else 1))
+        return model, dict(itertools.islice(export_model(model, whole), 2 if name in ("small", "residual") else 1))
 
     return make
 

@@ -27,8 +27,9 @@ def test_folding_keeps_the_function(trained, spec, stage, size):
 
 
 @pytest.mark.parametrize(("join", "shortcuts"), [*itertools.product(["pre", "post"], ["all", "input-output", "none"])])
-def test_folding_keeps_every_ablation(trained, narrow, join, shortcuts):
-    model, _ = trained(dataclasses.replace(narrow["network2"], join=join, shortcuts=shortcuts, fill="zero"))
+@pytest.mark.parametrize("name", ["network2", "residual"])
+def test_folding_keeps_every_ablation(trained, narrow, name, join, shortcuts):
+    model, _ = trained(dataclasses.replace(narrow[name], join=join, shortcuts=shortcuts, fill="zero"))
     x, masks = images(model.spec), torch.zeros(2, 13, 18, dtype=torch.bool)
     masks[:, 3:7, 2:9] = True
     with torch.inference_mode():
@@ -49,8 +50,26 @@ def test_each_join_costs_one_affine(trained, narrow):
     assert all(isinstance(norm, nn.Identity) for norm in fold(post).encoder.norms)
 
 
-def test_folding_leaves_the_original_alone(trained, narrow):
-    model, _ = trained(narrow["network2"])
+def test_between_residual_blocks_an_affine_is_left(trained, narrow):
+    model, _ = trained(narrow["residual"])
+    for part, ends in (
+        (fold(model).encoder, [1, 3, 5, 7]),
+        (fold(model).decoder, [2, 4, 6]),
+        (fold_encoder(model.encoder), [1, 3, 5, 7]),
+    ):
+        assert [i for i, norm in enumerate(part.norms, 1) if not isinstance(norm, nn.Identity)] == ends
+
+
+def test_residual_blocks_without_normalisation_are_folded(trained, narrow):
+    model, _ = trained(dataclasses.replace(narrow["residual"], norm="none"))
+    x = images(model.spec)
+    with torch.inference_mode():
+        assert relative(fold(model)(x), model(x)) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["network2", "residual"])
+def test_folding_leaves_the_original_alone(trained, narrow, name):
+    model, _ = trained(narrow[name])
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     fold(model)
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
@@ -70,7 +89,7 @@ def test_tiny_and_zero_scales_on_either_side_of_a_join_are_exact(trained, scale,
 def test_the_encoder_alone_is_folded_wholly(trained, spec):
     model, _ = trained(spec)
     folded = fold_encoder(model.encoder)
-    assert all(isinstance(norm, nn.Identity) for norm in folded.norms)
+    assert all(isinstance(norm, nn.Identity) for i, norm in enumerate(folded.norms, 1) if i not in spec.ends)
     x = images(spec)
     with torch.inference_mode():
         for layer in (1, 2, len(spec.full)):

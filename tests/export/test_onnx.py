@@ -63,7 +63,7 @@ def test_the_file_is_whole_and_tells_nothing_of_this_machine(models, kind):
     assert max(opset.version for opset in models[kind].opset_import) <= 18
 
 
-def test_metadata_says_what_the_card_said(models):
+def test_metadata_says_what_the_card_said(models, narrow):
     for kind, model in models.items():
         metadata = ModelMetadata.from_json({p.key: p.value for p in model.metadata_props}[KEY])
         assert (metadata.kind, metadata.channels, metadata.crop, metadata.resize) == (kind, 3, 29, 32)
@@ -71,7 +71,8 @@ def test_metadata_says_what_the_card_said(models):
         assert metadata.stride == 2
         assert metadata.classes == (("sky", "cow", "sea") if kind in ("classifier", "segmenter") else ())
         assert bool(metadata.colours) == (kind == "segmenter")
-        assert bool(metadata.halo) == (kind in ("autoencoder", "segmenter"))
+        halo = {"classifier": 0, "encoder": metadata.receptive_field // 2}.get(kind, narrow["small"].halo)
+        assert metadata.halo == halo
         assert (metadata.layer, metadata.embedding_size) == ((4, 8) if kind == "encoder" else (0, 0))
 
 

@@ -18,6 +18,8 @@ PAIRS = [
     ("network2", "segment"),
     ("network3", "classify"),
     ("rednet", "pretrain"),
+    ("residual", "pretrain"),
+    ("residual", "segment"),
 ]  # a translation takes seconds: the folding of all others is tested in PyTorch
 
 

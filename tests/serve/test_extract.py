@@ -260,3 +260,16 @@ def test_kill_at_any_moment_loses_and_doubles_nothing(session, repository, folde
             job.wait(30)
     assert done[:2] == [0, 0] and done[2] >= 8 and done[3] >= 24
     assert out.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+def test_images_above_the_size_of_a_run_are_embedded_in_tiles(session, tmp_path, rng):
+    image = rng.integers(0, 256, (60, 70, 3), dtype=np.uint8)
+    (tmp_path / "images").mkdir()
+    Image.fromarray(image).save(tmp_path / "images" / "large.png")
+    seen, run = [], session.run
+    session.run = lambda inputs, outputs: (seen.append(inputs[0].shape), run(inputs, outputs))[1]
+    options = dataclasses.replace(OPTIONS, batch_pixels=1000, keep_size=True)
+    extract(session, [tmp_path / "images"], tmp_path / "out.parquet", options, Steps())
+    (vector,) = pq.read_table(tmp_path / "out.parquet")["embedding"].to_pylist()
+    np.testing.assert_allclose(vector, image.mean((0, 1)) / 255, rtol=1e-5)
+    assert len(seen) > 4 and all(height * width <= 1000 for _, height, width, _ in seen)

@@ -12,6 +12,7 @@ ALL: list[Corruption] = [
     BigBlock(),
     SmallBlocks(),
     Mixture((GaussianNoise(5, 55), BigBlock(), SmallBlocks())),
+    Mixture((GaussianNoise(5, 55), BigBlock(), SmallBlocks()), weights=(2.0, 1.0, 1.0)),
 ]
 
 
@@ -103,6 +104,14 @@ def test_mixture_gives_each_image_exactly_one_part():
     assert 60 < int(noisy.sum()) < 140
 
 
+def test_a_weighted_mixture_draws_its_parts_as_often_as_it_says():
+    x = torch.full((1000, 1, 8, 8), 0.5)
+    mixture = Mixture((GaussianNoise(30), BigBlock()), weights=(9.0, 1.0))
+    masks = corrupt(mixture, x, generator("cpu", 0)).masks
+    assert masks is not None
+    assert 60 < int(masks.flatten(1).any(1).sum()) < 140
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -112,6 +121,8 @@ def test_mixture_gives_each_image_exactly_one_part():
         lambda: BigBlock(1.5),
         lambda: SmallBlocks(coverage=0),
         lambda: Mixture(()),
+        lambda: Mixture((Clean(), GaussianNoise()), weights=(1.0,)),
+        lambda: Mixture((Clean(), GaussianNoise()), weights=(1.0, 0.0)),
     ],
 )
 def test_values_out_of_range_are_refused(make):

@@ -35,6 +35,10 @@ def test_changes_name_what_departs_from_the_recipe():
     assert changes(narrow) == {"network.width": 0.25, "milestones": [1, 2]}
 
 
+def test_a_fold_is_one_of_a_rows_runs_and_no_change():
+    assert changes(dataclasses.replace(find("table3-random"), fold=7)) == {}
+
+
 def test_a_result_tells_where_its_weights_started(class_folder, tmp_path):
     def run(name, out, init=None):
         recipe = dataclasses.replace(find(name).smoke(), epochs=1, resize=None, crop=21, validation=0.2)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 
@@ -38,6 +40,20 @@ def test_the_masked_loss_counts_missing_pixels_alone():
     assert before.item() == pytest.approx(after.item())
 
 
+def test_smoothed_and_mixed_labels_are_shares_of_the_classes():
+    model = Classifier(SPEC, 4).eval()
+    labels = torch.tensor([0, 3, 1])
+    smooth = loss_of(dataclasses.replace(find("classify"), label_smoothing=0.2))(
+        model, IMAGES, Corrupted(IMAGES), labels
+    )
+    shares = torch.nn.functional.one_hot(labels, 4).float() * 0.8 + 0.2 / 4
+    expected = -(shares * model(IMAGES).log_softmax(1)).sum(1).mean()
+    assert smooth.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert classification_loss(model, IMAGES, Corrupted(IMAGES), shares).item() == pytest.approx(
+        smooth.item(), rel=1e-5
+    )
+
+
 def test_answers_that_do_not_count_do_not_change_the_multi_label_loss():
     model = Classifier(SPEC, 2).eval()
     labels = torch.tensor([[1, 0], [0, 1], [1, 255]], dtype=torch.uint8)
@@ -72,3 +88,24 @@ def test_every_stage_has_its_loss_and_its_target():
 def test_a_stage_without_its_targets_is_a_mistake_of_the_caller():
     with pytest.raises(TypeError, match="targets"):
         classification_loss(Classifier(SPEC, 2), IMAGES, Corrupted(IMAGES), None)
+
+
+def test_with_mean_fill_the_masked_loss_does_not_see_the_shortcut_from_the_input():
+    """Why Context Encoder's row of table 4 does not hang on how footnote 1 is read."""
+    losses, gradients = [], []
+    masks = torch.rand((3, 8, 8), generator=torch.Generator().manual_seed(1)) < 0.25
+    for shortcuts in ("none", "input-output"):
+        torch.manual_seed(0)
+        model = SymmetricAutoencoder(dataclasses.replace(SPEC, shortcuts=shortcuts, fill="mean"))
+        loss = masked_loss(model, IMAGES, Corrupted(IMAGES, masks), None)
+        loss.backward()
+        losses.append(loss.detach())
+        gradients.append(torch.cat([parameter.grad.flatten() for parameter in model.parameters()]))
+    torch.testing.assert_close(*losses)
+    torch.testing.assert_close(*gradients)
+
+
+def test_pretraining_on_some_classes_needs_labels_to_choose_by():
+    recipe = find("pretrain")
+    assert target_of(recipe) == "none"
+    assert target_of(dataclasses.replace(recipe, only_classes=("cat",))) == "class"

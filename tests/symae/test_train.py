@@ -113,6 +113,29 @@ def test_averages_schedules_and_other_optimisers_are_resumed_to_the_bit(class_fo
     assert not torch.equal(kept, state[f"model.{name}"])
 
 
+@pytest.mark.parametrize("name", ["pretrain", "classify"])
+def test_augmentation_is_resumed_to_the_bit(class_folder, tmp_path, monkeypatch, name):
+    strengths = ("shift=2", "rotation=15", "scale=0.2", "brightness=0.3", "contrast=0.3", "saturation=0.3")
+    settings = ("epochs=3", "batch_size=8", *(f"augmentation.{strength}" for strength in strengths))
+    if name == "classify":
+        settings = (*settings, "augmentation.mix=cutmix", "label_smoothing=0.1", "corruption_probability=0.5")
+    whole = train(request(class_folder, tmp_path / "whole", name, settings=settings), say=quiet)
+    parted = request(class_folder, tmp_path / "parted", name, settings=settings, resume=True)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 4)
+        with pytest.raises(Interrupted):
+            train(parted, say=quiet)
+    train(parted, say=quiet)
+    same_state(whole.path, parted.out)
+    plain = train(request(class_folder, tmp_path / "plain", name, settings=("epochs=3", "batch_size=8")), say=quiet)
+    assert losses(plain.path) != losses(whole.path) == losses(parted.out)
+
+
+def test_a_label_map_is_moved_with_its_image(map_folder, tmp_path):
+    settings = ("augmentation.shift=3", "augmentation.rotation=10", "epochs=1")
+    assert train(request(map_folder, tmp_path / "run", "segment", settings=settings), say=quiet).weights.exists()
+
+
 def test_taken_parts_move_at_their_own_rate(class_folder, tmp_path):
     first = train(request(class_folder, tmp_path / "pretrain"), say=quiet)
     moved = []

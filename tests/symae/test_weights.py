@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from symae.errors import RunError
-from symae.networks import network2
+from symae.networks import network2, wide_resnet
 from symae.weights import WEIGHTS, ModelCard, build, load, load_card, load_tensors, save
 
 SPEC = dataclasses.replace(network2(), width=1 / 24)
@@ -18,7 +18,10 @@ CARDS = [
 ]
 
 
-@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.stage)
+RESIDUAL = dataclasses.replace(CARD, network=dataclasses.replace(wide_resnet(16, 2), width=1 / 4))
+
+
+@pytest.mark.parametrize("card", [*CARDS, RESIDUAL], ids=lambda card: f"{card.stage}-{card.network.name}")
 def test_what_was_saved_computes_the_same(tmp_path, card):
     model = build(card).train()
     x = torch.rand(4, 3, 13, 10)

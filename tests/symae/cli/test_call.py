@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from serve import shipped
 from serve.metadata import KEY, ModelMetadata
 from symae.cli import main
 
@@ -178,7 +179,8 @@ def test_results_never_overwrite_each_other_or_the_image(repository, images, tmp
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "give either --address"),
+        ([], 2, "only reconstructs, and this needs a classifier: give --models"),
+        (["--address", "localhost:1", "--models", "REPOSITORY"], 2, "both --address and --models"),
         (["--address", "localhost:1"], 1, "nobody answers at localhost:1"),
         (["--models", "REPOSITORY", "--model", "none"], 2, "no model 'none': there is toy-classifier of kind"),
         (["--models", "REPOSITORY", "--model", "toy-segmenter"], 2, "'toy-segmenter' is of kind segmenter"),
@@ -192,3 +194,43 @@ def test_what_is_wrong_is_one_line(repository, images, tmp_path, arguments, code
     assert result.stderr.startswith("symae: ") and result.stderr.count("\n") == 1
     assert message in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_without_models_or_address_the_shipped_model_restores(repository, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "FOLDER", repository / "toy-autoencoder")
+    out = tmp_path / "clean.png"
+    result = run("reconstruct", images / "green.png", "--out", out)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.startswith("using toy-autoencoder version 1, which comes with symae: trained to remove noise")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == f"1 image written to {out}\n"
+    np.testing.assert_array_equal(np.asarray(Image.open(out)), 255 - np.asarray(Image.open(images / "green.png")))
+
+
+def test_an_installation_without_a_model_says_so(images, tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path / "none")
+    result = run("reconstruct", images, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("symae: this symae was installed without its own model")
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix", "comes_back"),
+    [("L", "png", "L"), ("I;16", "png", "L"), ("LA", "png", "L"), ("RGBA", "png", "RGB"), ("RGB", "jpg", "RGB")],
+)
+def test_gray_stays_gray_and_everything_becomes_8_bits(repository, tmp_path, mode, suffix, comes_back):
+    path, out = tmp_path / f"image.{suffix}", tmp_path / "out.png"
+    Image.new(mode, (7, 6)).save(path)
+    assert run("reconstruct", path, "--out", out, "--models", repository).exit_code == 0
+    with Image.open(out) as picture:
+        assert (picture.mode, picture.size) == (comes_back, (7, 6))
+        corner = np.asarray(picture)[0, 0]
+    opaque = "A" not in mode  # what was black is inverted; what was transparent lay on white
+    assert (corner == (255 if opaque else 0)).all()
+
+
+def test_one_name_for_many_results_is_refused(repository, images, tmp_path):
+    result = run("reconstruct", images, "--out", tmp_path / "clean.png", "--models", repository)
+    assert result.exit_code == 2
+    assert "is the name of one picture" in result.stderr
+    assert not (tmp_path / "clean.png").exists()

@@ -4,6 +4,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from serve import server, shipped
 from symae.cli import main
 
 
@@ -45,3 +46,20 @@ def test_help_has_an_example():
         capture_output=True, text=True, check=True, timeout=30,
     )  # fmt: skip
     assert "symae serve models/ --address" in done.stdout
+
+
+def test_without_models_the_shipped_one_is_served(tmp_path, monkeypatch):
+    folder = tmp_path / "shipped"
+    monkeypatch.setattr(shipped, "FOLDER", folder)
+    result = run()
+    assert result.exit_code == 2
+    assert result.stderr.startswith("symae: this symae was installed without its own model")
+    (folder / "photos-autoencoder" / "1").mkdir(parents=True)
+    (folder / "photos-autoencoder" / "1" / "model.onnx").write_bytes(b"")
+    asked = []
+    monkeypatch.setattr(server, "load_sessions", lambda repository, config: asked.append(repository) or [])
+    monkeypatch.setattr(server, "serve_until_stopped", lambda sessions, config, ready: ready("here"))
+    result = run()
+    assert asked == [folder]
+    assert result.stderr.startswith("serving photos-autoencoder version 1, which comes with symae: trained to")
+    assert result.stdout == "ready on here\nstopped\n"

@@ -42,6 +42,14 @@ def test_recipes_lists_the_papers_numbers():
     assert "80.22" in result.stdout
 
 
+def test_recipes_of_one_table():
+    result = run("recipes", "table5")
+    assert result.exit_code == 0
+    assert "table5-animal" in result.stdout and "73.04, 79.04, 70.77" in result.stdout
+    assert "table2" not in result.stdout
+    assert "did you mean 'table5'" in one_line(run("recipes", "tabel5"), 2)
+
+
 def test_a_missing_folder(tmp_path):
     assert "nowhere" in one_line(run("train", "pretrain", "--data", tmp_path / "nowhere", "--out", tmp_path / "r"), 2)
     assert not (tmp_path / "r").exists()

@@ -48,3 +48,17 @@ def test_an_image_without_a_map_is_an_error(tmp_path: Path, write, write_map) ->
     write_map("labels/a.png", np.zeros((12, 16)))
     with pytest.raises(DataError, match=r"1 images have no label map.*b\.jpg"):
         label_map_folder(tmp_path, tmp_path, tmp_path, 3, None)
+
+
+def test_classes_that_a_recipe_knows_stand_in_for_a_missing_list(tmp_path: Path, write, write_map) -> None:
+    for part in ("train", "val"):
+        write(f"{part}/images/a.jpg", (1, 3))
+        write_map(f"{part}/labels/a.png", np.array([[0, 1, 2]]))
+    options = DataOptions(classes=("1 2 3 sky", "road"))
+    for part in ("train", "validation"):
+        dataset = open_dataset(str(tmp_path), target=Target.MAP, part=part, options=options)
+        assert dataset.classes == ("sky", "road") and dataset.colours[0] == (1, 2, 3)
+        assert dataset[0].target.tolist() == [[0, 1, VOID]]
+    (tmp_path / "classes.txt").write_text("a\nb\nc\n")
+    own = open_dataset(str(tmp_path), target=Target.MAP, part="train", options=options)
+    assert own.classes == ("a", "b", "c") and own[0].target.tolist() == [[0, 1, 2]]

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from symae.data.dataset import VOID
-from symae.data.maps import ClassList, decode_map, read_class_list, voc_palette
+from symae.data.maps import ClassList, decode_map, parse_class_list, read_class_list, voc_palette
 from symae.errors import DataError
 
 VALUES = np.array([[0, 1, 2], [3, 200, 255]], np.uint8)
@@ -55,3 +55,9 @@ def test_classes_have_names_and_perhaps_colours(tmp_path: Path) -> None:
     path.write_text("\n")
     with pytest.raises(DataError, match="0 classes"):
         read_class_list(path)
+
+
+def test_a_class_list_needs_no_file() -> None:
+    assert parse_class_list(["sky", "", "1 2 3 road"], "here") == ClassList(("sky", "road"), ((0, 0, 0), (1, 2, 3)))
+    with pytest.raises(DataError, match="here names 0 classes"):
+        parse_class_list([], "here")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symae.data import DataOptions, Target, open_dataset
-from symae.data.parts import balanced, choose_part, hold_out
+from symae.data.parts import balanced, choose_part, hold_out, of_classes
 from symae.data.torchvision_sets import ImageArray
 from symae.errors import DataError
 
@@ -108,3 +108,17 @@ def test_labels_need_a_labelled_target(tmp_path: Path, write) -> None:
 def test_maps_and_lists_draw_labels_by_chance() -> None:
     dataset = choose_part({"train": lambda: numbers(40, Target.MAP)}, "train", DataOptions(labels=6))
     assert len(set(values(dataset))) == 6
+
+
+def test_parts_of_some_classes_hold_those_alone_and_keep_all_names() -> None:
+    parts = of_classes({"train": numbers, "test": lambda: numbers(8)}, ("d", "b"))
+    train, test = (choose_part(parts, part, DataOptions(validation=0.25)) for part in ("train", "test"))
+    assert {int(label) for label in train.labels} == {1, 3} and len(train) == 15
+    assert values(test) == [1, 3, 5, 7] and test.classes == tuple("abcd")
+
+
+@pytest.mark.parametrize(("target", "name"), [(Target.CLASS, "e"), (Target.NONE, "a")])
+def test_classes_that_are_not_there_are_an_error(target: Target, name: str) -> None:
+    parts = of_classes({"train": lambda: numbers(target=target)}, (name,))
+    with pytest.raises(DataError, match=f"has no class {name} to take images of"):
+        choose_part(parts, "train", DataOptions())

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from symae.networks import Layer, NetworkSpec, SymmetricAutoencoder, network1, network2, network3, rednet
+from symae.networks import Layer, NetworkSpec, SymmetricAutoencoder, network1, network2, network3, rednet, wide_resnet
 from symae.networks.autoencoder import initialise
 
 NARROW = {
@@ -13,6 +13,7 @@ NARROW = {
     "network2": dataclasses.replace(network2(), width=1 / 24),
     "network3": dataclasses.replace(network3(), width=1 / 16),
     "rednet": dataclasses.replace(rednet(10), width=1 / 8),
+    "wrn": dataclasses.replace(wide_resnet(16, 2), width=1 / 4),
 }
 
 
@@ -61,10 +62,19 @@ def _inference():
             2 * (3 * 96 + 5 * 192) - 192,
             2.74,
         ),
+        (  # the last three are projections past the first block of each group
+            wide_resnet(16, 8),
+            9 * (3 * 16 + 16 * 128 + 3 * 128**2 + 128 * 256 + 3 * 256**2 + 256 * 512 + 3 * 512**2)
+            + (16 * 128 + 128 * 256 + 256 * 512),
+            2 * (16 + 4 * (128 + 256 + 512)) - 512,
+            21.91,
+        ),
     ],
 )
 def test_parameters_by_hand(spec, weights, normalised, millions):
-    count = sum(p.numel() for p in SymmetricAutoencoder(spec).parameters())
+    with torch.device("meta"):  # shapes alone
+        model = SymmetricAutoencoder(spec)
+    count = sum(p.numel() for p in model.parameters())
     assert count == 2 * weights + 2 * normalised
     assert round(count / 1e6, 2) == millions
 
@@ -166,6 +176,41 @@ def test_the_network_is_the_formula(change, size):
     torch.testing.assert_close(model(x), by_hand(model, x), rtol=1e-4, atol=1e-5)
 
 
+def blocks_by_hand(model, images):
+    """Two residual blocks written out, convolutions 2 and 3 with a projection past them, 4 and 5 without."""
+    spec, encoder, decoder = model.spec, model.encoder, model.decoder
+    pre, post = (1.0 if spec.shortcuts == "all" and spec.join == join else 0.0 for join in ("pre", "post"))
+    x0 = (images - encoder.mean) / encoder.std
+    raw1 = encoder.convolutions[0](x0)
+    c1 = encoder.norms[0](raw1).relu()
+    c2 = encoder.norms[1](encoder.convolutions[1](c1)).relu()
+    raw3 = encoder.convolutions[2](c2) + F.conv2d(c1, model.state_dict()["encoder.skips.3.weight"], stride=2)
+    c3 = encoder.norms[2](raw3).relu()
+    c4 = encoder.norms[3](encoder.convolutions[3](c3)).relu()
+    raw5 = encoder.convolutions[4](c4) + raw3
+    c5 = encoder.norms[4](raw5).relu()
+    d1 = decoder.norms[0](decoder.deconvolutions[0](c5)).relu()
+    raw = decoder.deconvolutions[1](d1) + raw5 + pre * raw3
+    d2 = decoder.norms[1](raw).relu() + post * c3
+    d3 = decoder.norms[2](decoder.deconvolutions[2](d2)).relu()
+    past = torch.zeros(len(images), 4, 2 * d2.shape[2], 2 * d2.shape[3])  # every other pixel, in rows and columns
+    past[..., ::2, ::2] = torch.einsum("bchw,cd->bdhw", d2, model.state_dict()["decoder.skips.1.weight"][..., 0, 0])
+    raw = (decoder.deconvolutions[3](d3) + past)[..., : images.shape[2], : images.shape[3]] + pre * raw1
+    d4 = decoder.norms[3](raw).relu() + post * c1
+    d5 = model.output(d4) + (0 if spec.shortcuts == "none" else x0)
+    return d5 * encoder.std + encoder.mean
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 10), (1, 3)])
+@pytest.mark.parametrize(
+    "change", [{}, {"join": "post"}, {"shortcuts": "input-output"}, {"shortcuts": "none", "norm": "none"}]
+)
+def test_the_residual_network_is_the_formula(change, size):
+    layers = (Layer(4), Layer(6, stride=2), Layer(6), Layer(6), Layer(6))
+    model, x = trained(NetworkSpec("blocks", layers, residual=True, **change)), images(2, 3, *size)
+    torch.testing.assert_close(model(x), blocks_by_hand(model, x), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "spec",
     [
@@ -175,6 +220,7 @@ def test_the_network_is_the_formula(change, size):
         dataclasses.replace(network2(), width=1 / 96),
         dataclasses.replace(network1((2, 2, 2, 0)), width=1 / 128),
         dataclasses.replace(rednet(8), width=1 / 32),
+        dataclasses.replace(wide_resnet(16, 1), width=1 / 8),
     ],
     ids=lambda spec: spec.name,
 )

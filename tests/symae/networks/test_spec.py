@@ -4,7 +4,7 @@ import json
 import pytest
 
 from symae.errors import RecipeError
-from symae.networks import Layer, NetworkSpec, network1, network2, network3, rednet
+from symae.networks import Layer, NetworkSpec, network1, network2, network3, rednet, wide_resnet
 
 CIFAR, STL = network1((5, 5, 5, 0), 128), network1((2, 2, 3, 3), 64)
 PAPER = {"cifar": CIFAR, "stl": STL, "network2": network2(), "network3": network3()}
@@ -44,6 +44,28 @@ def test_every_second_convolution_is_joined(name, joined):
     assert (alone.joined, alone.input_to_output) == ((), True)
     none = dataclasses.replace(spec, shortcuts="none")
     assert (none.joined, none.input_to_output) == ((), False)
+
+
+def test_blocks_are_joined_at_their_ends():
+    spec = NetworkSpec("blocks", (Layer(4),) * 7, residual=True)
+    assert spec.ends == (1, 3, 5, 7)
+    assert spec.joined == (1, 3, 5)
+    assert dataclasses.replace(spec, shortcuts="input-output").joined == ()
+    assert dataclasses.replace(spec, residual=False).ends == ()
+
+
+def test_blocks_that_change_channels_or_size_have_a_projection():
+    layers = (Layer(4), Layer(4), Layer(4), Layer(6), Layer(8), Layer(8, stride=2), Layer(8, stride=3))
+    spec = NetworkSpec("blocks", layers, residual=True)
+    assert spec.projections == {5: Layer(8, kernel=1), 7: Layer(8, kernel=1, stride=6)}
+    assert dataclasses.replace(spec, width=1 / 8).projections == {7: Layer(1, kernel=1, stride=6)}
+    assert dataclasses.replace(spec, residual=False).projections == {}
+
+
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_blocks_need_one_convolution_and_then_pairs(count):
+    with pytest.raises(RecipeError, match=f"odd number of at least 3, got {count}"):
+        NetworkSpec("blocks", (Layer(4),) * count, residual=True)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +120,13 @@ def test_flops(name, size, gflop):
 def test_flops_of_one_layer_by_hand_where_height_and_width_differ():
     spec = NetworkSpec("one", (Layer(4, kernel=5, stride=2),), channels=1)
     assert spec.flops(7, 4) == 2 * (2 * (4 * 2) * (1 * 4) * 25)
+
+
+def test_flops_of_a_residual_block_by_hand():
+    spec = NetworkSpec("block", (Layer(4), Layer(6, stride=2), Layer(6)), channels=1, residual=True)
+    first, block, past = 7 * 5 * 9 * 1 * 4, (4 * 3) * 9 * (4 * 6 + 6 * 6), (4 * 3) * 4 * 6
+    assert spec.flops(7, 5, decoder=False) == 2 * (first + block + past)
+    assert spec.flops(7, 5) == 4 * (first + block + past)
 
 
 @pytest.mark.parametrize(
@@ -158,11 +187,17 @@ def test_layers_out_of_range_are_refused(values):
         Layer(*values)
 
 
-@pytest.mark.parametrize("spec", [*PAPER.values(), rednet(10)])
+@pytest.mark.parametrize("spec", [*PAPER.values(), rednet(10), wide_resnet(10, 1)])
 def test_json_and_back(spec):
     changed = dataclasses.replace(spec, width=0.5, channels=1, shortcuts="none", join="post", fill="zero")
     for one in (spec, changed):
         assert NetworkSpec.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+
+
+def test_json_from_before_residual_blocks_is_a_plain_network():
+    values = network2().to_dict()
+    del values["residual"]
+    assert NetworkSpec.from_dict(values) == network2()
 
 
 @pytest.mark.parametrize(

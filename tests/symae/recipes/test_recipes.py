@@ -1,12 +1,13 @@
 """What the recipes must say: the paper's rows, order and numbers; and that each of them runs."""
 
 import dataclasses
+from functools import cache
 
 import pytest
 
 from symae.errors import RecipeError
 from symae.networks import network2
-from symae.recipes import RECIPES, find, table2_cifar10_4k
+from symae.recipes import RECIPES, find, override, table2_cifar10_4k
 from symae.request import Request
 from symae.train import train
 
@@ -43,23 +44,44 @@ def test_a_cosine_rises_in_the_warmup_and_falls_to_nothing():
 
 
 @pytest.mark.parametrize(
-    "change", [{"taken_rate": 0}, {"warmup": -1}, {"average": 1.0}, {"clip": -1}, {"loss": "masked"}]
+    "change",
+    [{"taken_rate": 0}, {"warmup": -1}, {"average": 1.0}, {"clip": -1}, {"loss": "masked"}, {"label_smoothing": 1}],
 )
 def test_values_out_of_range_are_refused(change):
     with pytest.raises(RecipeError):
         dataclasses.replace(find("table2-random"), **change)
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_runs_when_shrunk(name, class_folder, map_folder, label_folder, tmp_path):
+@pytest.mark.parametrize("setting", ["augmentation.mix=cutmix", "label_smoothing=0.1"])
+def test_mixing_and_smoothing_are_for_single_classes(setting):
+    assert override(find("classify"), [setting]) != find("classify")
+    for name in ("pretrain", "classify-multi", "segment"):
+        with pytest.raises(RecipeError, match="one class an image"):
+            override(find(name), [setting])
+
+
+@pytest.fixture(scope="session")
+def shrunk(class_folder, tmp_path_factory):
+    """Run a pre-training when shrunk: once, for its own test and for all that start from it."""
+
+    @cache
+    def run(name):
+        recipe = dataclasses.replace(find(name).smoke(), validation=0.25, epochs=1)
+        out = tmp_path_factory.mktemp("shrunk") / name
+        return train(Request(recipe, data=str(class_folder), out=out, device="cpu"), say=lambda _: None)
+
+    return run
+
+
+@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.stage == "pretrain"])
+def test_every_pretraining_runs_when_shrunk(name, shrunk):
+    assert shrunk(name).weights.exists()
+
+
+@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.stage != "pretrain"])
+def test_every_fine_tuning_runs_when_shrunk(name, shrunk, class_folder, map_folder, label_folder, tmp_path):
     recipe = dataclasses.replace(find(name).smoke(), validation=0.25, epochs=1)
-    data = {"segment": map_folder, "classify": class_folder, "pretrain": class_folder}[recipe.stage]
-    init = None
-    if recipe.pretrained_by:
-        first = find(recipe.pretrained_by).smoke()
-        first = dataclasses.replace(first, epochs=1, keep="last")
-        init = tmp_path / "first"
-        train(Request(first, data=str(class_folder), out=init, device="cpu"), say=lambda _: None)
-    folder = label_folder if recipe.multi_label else data
-    run = train(Request(recipe, data=str(folder), out=tmp_path / "run", init=init, device="cpu"), say=lambda _: None)
+    init = shrunk(recipe.pretrained_by).path if recipe.pretrained_by else None
+    data = label_folder if recipe.multi_label else {"segment": map_folder, "classify": class_folder}[recipe.stage]
+    run = train(Request(recipe, data=str(data), out=tmp_path / "run", init=init, device="cpu"), say=lambda _: None)
     assert run.weights.exists()

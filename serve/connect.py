@@ -1,0 +1,76 @@
+"""Whom a command calls: a server, models in this process, or, for want of either, the model that comes with symae."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from serve import image
+from serve.client import MAX_MESSAGE, Client
+from serve.config import ServeConfig
+from serve.errors import JobError, UnavailableError
+from serve.metadata import Kind
+from serve.server import load_sessions, running
+from serve.shipped import about_shipped, shipped_models
+
+__all__ = ["AT_A_TIME", "TIMEOUT", "connected"]
+
+TIMEOUT = 600.0  # seconds for one call
+AT_A_TIME = 8  # calls
+NEEDED = "give --models with a model repository, or --address HOST:PORT of a server"
+
+
+@contextmanager
+def connected(kind: Kind, address: str | None, models: Path | None, say: Callable[[str], None]) -> Iterator[Client]:
+    """Connect to a server, or serve a repository from this process for as long as it is needed.
+
+    Args:
+        kind: of the model that is to be called.
+        address: HOST:PORT of a server.
+        models: a model repository; with neither, the shipped one, which has an auto-encoder alone.
+        say: called with a line about the shipped model if it is used.
+
+    Raises:
+        JobError: both are given, or neither for another kind.
+        RepositoryError: the repository is not there or damaged; or this symae was installed without a model.
+        UnavailableError: nobody answers at the address.
+    """
+    if address is not None and models is not None:
+        raise JobError("both --address and --models are given: give one of them")
+    if address is not None:
+        with Client(address, timeout=TIMEOUT) as client:
+            _greet(client, address)
+            yield client
+        return
+    if models is None:
+        models = _shipped(kind, say)
+    config = _for_this_process()
+    with running(load_sessions(models, config), config) as own, Client(own, timeout=TIMEOUT) as client:
+        yield client
+
+
+def _greet(client: Client, address: str) -> None:
+    """Find out now, and once, whether anybody is there."""
+    try:
+        client.models()
+    except UnavailableError as error:
+        raise UnavailableError(f"nobody answers at {address}: is symae serve running there?") from error
+
+
+def _shipped(kind: Kind, say: Callable[[str], None]) -> Path:
+    if kind != "autoencoder":
+        raise JobError(f"the model that comes with symae only reconstructs, and this needs a {kind}: {NEEDED}")
+    models = shipped_models()
+    say(f"using {about_shipped()}")
+    return models
+
+
+def _for_this_process() -> ServeConfig:
+    return ServeConfig(
+        address="localhost:0",
+        max_message_bytes=MAX_MESSAGE,
+        max_image_pixels=image.MAX_PIXELS,
+        queue_pixels=AT_A_TIME * image.MAX_PIXELS,
+        default_deadline=TIMEOUT,
+    )

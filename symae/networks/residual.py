@@ -1,0 +1,62 @@
+"""Residual blocks with symmetric shortcuts (supplement C): the wide ResNet, and what goes past its blocks."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from symae.errors import RecipeError
+from symae.networks.spec import Layer, NetworkSpec
+
+__all__ = ["Skips", "wide_resnet"]
+
+
+class Skips(nn.ModuleDict):
+    """What goes past the residual blocks of an encoder or a decoder.
+
+    It holds the 1x1 convolutions, in a decoder the 1x1 deconvolutions, past the blocks that change channels or size,
+    by the number of the convolution on whose map the block ends. Past all other blocks goes the identity.
+    """
+
+    def forward(self, x: Tensor, end: int, raw: Tensor, activated: Tensor) -> Tensor:
+        """Add what goes past a block to what its convolutions made.
+
+        Args:
+            x: (B, c, h, w), of the block's second convolution.
+            end: number of the convolution on whose map the block ends.
+            raw: (B, c', h', w'), what entered the block, before its BN and ReLU.
+            activated: the same after them.
+
+        Returns:
+            (B, c, h, w).
+        """
+        if str(end) not in self:
+            return x + raw
+        projection = self[str(end)]
+        past: Tensor = projection(activated)
+        if isinstance(projection, nn.ConvTranspose2d):  # as large as it can be, see `Decoder`
+            past = past.narrow(2, 0, x.shape[2]).narrow(3, 0, x.shape[3])
+        return x + past
+
+
+def wide_resnet(depth: int = 16, widen: int = 8) -> NetworkSpec:
+    """Build the encoder WRN-depth-widen of Zagoruyko & Komodakis (2016), with its mirror as decoder.
+
+    A convolution of 16 channels, then three groups of n = (depth - 4) / 6 residual blocks, of 16, 32 and 64 times
+    `widen` channels; groups 2 and 3 start with stride 2.
+
+    Args:
+        depth: 6 n + 4 with n >= 1; the original counts the projection past each group among the layers.
+        widen: factor on the channels of the blocks, >= 1.
+
+    Raises:
+        RecipeError: there is no such network.
+    """
+    blocks, rest = divmod(depth - 4, 6)
+    if blocks < 1 or rest:
+        raise RecipeError(f"the depth of a wide ResNet must be 10, 16, 22, 28 or so on, got {depth}")
+    if widen < 1:
+        raise RecipeError(f"a wide ResNet must be widened by a factor of at least 1, got {widen}")
+    layers = [Layer(16)]
+    for channels, stride in ((16 * widen, 1), (32 * widen, 2), (64 * widen, 2)):
+        layers += [Layer(channels, stride=stride), *[Layer(channels)] * (2 * blocks - 1)]
+    return NetworkSpec(f"wrn-{depth}-{widen}", tuple(layers), residual=True)

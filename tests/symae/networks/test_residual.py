@@ -1,0 +1,88 @@
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from symae.errors import RecipeError
+from symae.networks import Classifier, Encoder, Segmenter, wide_resnet
+from symae.networks.residual import Skips
+
+NARROW = dataclasses.replace(wide_resnet(16, 2), width=1 / 4)
+
+
+def count(module):
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def test_layers_are_those_of_the_wide_resnet():
+    spec = wide_resnet(22, 4)
+    assert (spec.name, spec.head, spec.stride) == ("wrn-22-4", "gap-fc", 4)
+    assert [layer.channels for layer in spec.layers] == [16] + [64] * 6 + [128] * 6 + [256] * 6
+    assert [i for i, layer in enumerate(spec.layers, 1) if layer.stride == 2] == [8, 14]
+    assert list(spec.projections) == [3, 9, 15]
+    assert list(wide_resnet(22, 1).projections) == [9, 15]
+
+
+@pytest.mark.parametrize(
+    ("depth", "widen", "millions"),
+    [(16, 8, 11.0), (28, 10, 36.5), (22, 8, 17.2), (40, 4, 8.9)],  # as Zagoruyko and Komodakis state them
+)
+def test_the_classifier_has_the_published_number_of_parameters(depth, widen, millions):
+    with torch.device("meta"):  # shapes alone
+        model = Classifier(wide_resnet(depth, widen), classes=10)
+    assert round(count(model) / 1e6, 1) == millions
+
+
+def test_flops_by_hand():
+    first = 29**2 * (9 * (3 * 16 + 16 * 128 + 3 * 128**2) + 16 * 128)
+    second = 15**2 * (9 * (128 * 256 + 3 * 256**2) + 128 * 256)
+    third = 8**2 * (9 * (256 * 512 + 3 * 512**2) + 256 * 512)
+    assert wide_resnet(16, 8).flops(29, 29, decoder=False) == 2 * (first + second + third)
+    assert wide_resnet(16, 8).flops(29, 29) == 4 * (first + second + third)
+
+
+@pytest.mark.parametrize("depth", [4, 8, 17, 0, -2])
+def test_a_depth_that_does_not_exist_is_refused(depth):
+    with pytest.raises(RecipeError, match=f"10, 16, 22, 28 or so on, got {depth}"):
+        wide_resnet(depth)
+
+
+def test_a_negative_factor_is_refused():
+    with pytest.raises(RecipeError, match="at least 1, got 0"):
+        wide_resnet(16, 0)
+
+
+@pytest.mark.parametrize("layer", [1, 2, 3, 5, 6, 7, 9, 11, 13])
+def test_a_value_sees_its_receptive_field_and_nothing_else(layer):
+    """All weights positive and all maps too, so that every influence passes each ReLU and none cancels."""
+    encoder = Encoder(dataclasses.replace(NARROW, width=1 / 16)).double().eval()
+    for parameter in encoder.parameters():
+        nn.init.uniform_(parameter, 0.1, 1.0)
+    side = 2 * NARROW.receptive_field(layer) + 1
+    x = torch.linspace(0.6, 1, side * side).double().reshape(1, 1, side, side).repeat(1, 3, 1, 1).requires_grad_()
+    features = encoder.feature_map(x, layer)
+    features[0, :, features.shape[2] // 2, features.shape[3] // 2].sum().backward()
+    seen = x.grad[0].abs().sum(0) > 0
+    for axis in (0, 1):
+        assert int(seen.any(axis).sum()) == NARROW.receptive_field(layer)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (13, 30), (29, 29)])
+def test_heads_take_any_size(size):
+    x = torch.rand(2, 3, *size)
+    assert Classifier(NARROW, classes=7).eval()(x).shape == (2, 7)
+    assert Segmenter(NARROW, classes=5).eval()(x).shape == (2, 5, *size)
+
+
+def test_the_identity_passes_what_is_raw_and_a_projection_what_is_activated():
+    x, raw, activated = torch.randn(3, 1, 2, 4, 5)
+    skips = Skips({"3": nn.Conv2d(2, 2, 1, bias=False)})
+    assert torch.equal(skips(x, 5, raw, activated), x + raw)
+    assert torch.equal(skips(x, 3, raw, activated), x + skips["3"](activated))
+
+
+def test_every_weight_of_a_residual_network_learns():
+    model = Segmenter(NARROW, classes=3)
+    model(torch.rand(2, 3, 13, 10)).square().sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in model.parameters())
