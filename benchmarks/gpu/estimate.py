@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,11 +45,11 @@ class Pace:
         return self.factor * (self.start + max(task.flop / self.flops, task.steps * self.step))
 
     def measured(self, plan: Iterable[Task], state: State) -> Pace:
-        """The pace that the finished trainings of a plan had, if there are any."""
-        finished = [task for task in plan if task.kind == "train" and state.done(task.name)]
-        spent = sum(state.spent(task.name) for task in finished)
-        expected = sum(self.seconds(task) for task in finished)
-        return Pace(self.flops, self.step, self.start, spent / expected) if spent else self
+        """The pace that a plan's trainings have had so far, if any has finished an epoch."""
+        begun = [(task, progress(task, state)) for task in plan if task.kind == "train"]
+        expected = sum(share * self.seconds(task) for task, share in begun)
+        spent = sum(state.spent(task.name) for task, share in begun if share)
+        return dataclasses.replace(self, factor=spent / expected) if spent and expected else self
 
     def left(self, plan: Iterable[Task], state: State, parallel: int) -> float:
         """Seconds that what is not finished still takes, several at a time; they share the device's arithmetic."""

@@ -1,7 +1,8 @@
 """What is to be done, in which order.
 
-A job is a word: "parity", "speed", the name of a table, or that of a recipe. A task is what one process does:
-one training with its measurement, or one check. What a recipe starts from is planned before it.
+A job is a word: "parity", "speed", the name of a table, or that of a recipe; the last two may say how many seeds of
+each row, "table1:1". A task is what one process does: one training with its measurement, or one check. What a recipe
+starts from is planned before it.
 """
 
 from __future__ import annotations
@@ -14,27 +15,29 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.gpu.options import Options
+from symae.data import NAMES
 from symae.errors import InputError
-from symae.networks import NetworkSpec, network1, network2, network3, rednet
+from symae.networks import NetworkSpec, network1, network2, network3, rednet, wide_resnet
 from symae.recipes import RECIPES, TABLES, Recipe, find, override
 from symae.request import open_part
 
-__all__ = ["JOBS", "NETWORKS", "Task", "data_of", "make_plan", "shrunk", "test_set"]
+__all__ = ["JOBS", "NETWORKS", "SPEED", "Task", "data_of", "make_plan", "shrunk", "test_set"]
 
 Kind = Literal["train", "denoise", "parity-torch", "parity-onnx", "speed-train", "speed-extract"]
 
-JOBS = (  # what "all" is, in its order
-    "parity",
-    *(name for name in ("table2", "table1") if name in TABLES),
-    *(name for name, table in TABLES.items() if table.beyond),
-    *(name for name in RECIPES if name.startswith("restore")),
+JOBS = (  # what "all" is, in its order; with ":1", a single seed of what costs much
+    *("parity", "table2", "table1:1", "modern:1"),
+    *("restore-rednet-gray", "restore-rednet-colour", "restore-network1-gray", "restore-network1-colour"),
     "speed",
 )
+SPEED = "table1-cifar10-pretrain"  # the recipe whose speed is measured: of all trainings of an image it costs most
+RESTORATION = "restore-"  # how the names of recipes begin whose networks are measured on photographs
 NETWORKS: dict[str, NetworkSpec] = {
     "network1": network1(),
     "network2": network2(),
     "network3": network3(),
     "rednet": rednet(),
+    "wide-resnet": wide_resnet(),
 }
 SIZES = {"cifar10": 50_000, "cifar100": 50_000, "stl10": 105_000}  # training images, while the data is not there
 
@@ -93,8 +96,8 @@ def shrunk(recipe: Recipe, options: Options) -> Recipe:
 
 
 def data_of(recipe: Recipe, options: Options) -> str | None:
-    """Where a recipe's images lie: what was given by its name, or by the name of the data it was written for."""
-    return options.data.get(recipe.name, options.data.get(recipe.data))
+    """Where a recipe's images lie: what was given by its name, the name of its data, or the first word of its name."""
+    return next((options.data[name] for name in _data_names(recipe) if name in options.data), None)
 
 
 def test_set(recipe: Recipe) -> str:
@@ -102,7 +105,20 @@ def test_set(recipe: Recipe) -> str:
     return "bsd68" if recipe.network.channels == 1 else "cbsd68"
 
 
+def _data_names(recipe: Recipe) -> tuple[str, str, str]:
+    return recipe.name, recipe.data, recipe.name.partition("-")[0]
+
+
 def _tasks(job: str, options: Options) -> Iterator[Task]:
+    name, _, seeds = job.partition(":")
+    if seeds:
+        if not (seeds.isdigit() and int(seeds) and name in (*TABLES, *RECIPES)):
+            raise InputError(f"job {job!r}: expected the name of a table or recipe, and a number of seeds above 0")
+        options = dataclasses.replace(options, seeds=int(seeds))
+    yield from _named(name, options)
+
+
+def _named(job: str, options: Options) -> Iterator[Task]:
     if job == "all":
         for part in JOBS:
             yield from _tasks(part, options)
@@ -111,15 +127,13 @@ def _tasks(job: str, options: Options) -> Iterator[Task]:
             yield Task(f"parity-torch-{network}", job, "parity-torch", network=network)
             yield Task(f"parity-onnx-{network}", job, "parity-onnx", network=network)
     elif job == "speed":
-        lacks = "" if "cifar10" in options.data else "cifar10"
+        lacks = "" if data_of(find(SPEED), options) else "cifar10"
         yield Task("speed-train", job, "speed-train", alone=True, lacks=lacks)
         yield Task("speed-extract", job, "speed-extract", after=("speed-train",), alone=True)
     elif job in TABLES:
         yield from _rows(job, TABLES[job].rows, options)
     elif job in RECIPES:
         yield from _rows(job, (find(job),), options)
-        if find(job).stage == "pretrain":
-            yield _denoising(job, find(job), options)
     else:
         known = ("all", "parity", "speed", *TABLES, *RECIPES)
         raise InputError(f"unknown job {job!r}: did you mean {difflib.get_close_matches(job, known, 1, 0.0)[0]!r}?")
@@ -134,13 +148,15 @@ def _rows(job: str, recipes: tuple[Recipe, ...], options: Options) -> Iterator[T
         for recipe in recipes:
             if seed == 0 or recipe.stage != "pretrain":
                 yield _training(job, recipe, seed, options)
+                if recipe.name.startswith(RESTORATION):
+                    yield _denoising(job, recipe, options)
 
 
 def _training(job: str, recipe: Recipe, seed: int, options: Options) -> Task:
     after = (f"{recipe.pretrained_by}-s0",) if recipe.pretrained_by else ()
     trained = override(shrunk(recipe, options), options.settings)
     flop, steps = _cost(trained, data_of(recipe, options))
-    lacks = "" if data_of(recipe, options) else recipe.data if recipe.data in SIZES else recipe.name
+    lacks = "" if data_of(recipe, options) else _data_names(recipe)[1 if recipe.data in NAMES else 2]
     return Task(
         f"{recipe.name}-s{seed}",
         job,

@@ -13,13 +13,12 @@ import numpy as np
 import torch
 
 from benchmarks.gpu.options import Options, State
-from benchmarks.gpu.plan import Task, data_of, shrunk
+from benchmarks.gpu.plan import SPEED, Task, data_of, shrunk
 from export import export_run
 from serve.extract import ExtractOptions, extract
 from serve.progress import show_progress
 from serve.session import RuntimeOptions, Session, open_only
 from symae.device import parse_device
-from symae.networks import network1
 from symae.recipes import Recipe, find
 from symae.request import Request
 from symae.results import Result, result_of
@@ -59,6 +58,7 @@ def extraction(task: Task, options: Options) -> list[Result]:
     """Extract features by ONNX Runtime: from files, as `symae embed` does, and from memory, by the model alone."""
     state, device = State(options.state), parse_device(options.device)
     folder = _emptied(state.run(task.name))
+    data = str(data_of(find(SPEED), options))
     export_run(state.run("speed-train") / PRECISIONS[0], folder / "models", name="network1")
     provider = "CUDA" if device.torch.type == "cuda" else "CPU"
     results = []
@@ -66,12 +66,12 @@ def extraction(task: Task, options: Options) -> list[Result]:
         session = open_only("encoder", folder / "models", RuntimeOptions((provider,), tf32=tf32))
         session.run((np.zeros((BATCH, 29, 29, 3), np.uint8),), ("embedding",))
         values = {
-            "images_per_second": _from_files(session, Path(options.data["cifar10"]), folder / f"{tf32}.parquet"),
+            "images_per_second": _from_files(session, Path(data), folder / f"{tf32}.parquet"),
             "images_per_second_in_memory": _from_memory(session, 2 if options.smoke else ROUNDS),
         }
         name = f"{session.provider}, {'TF32' if tf32 else 'float32'}"
         run = state.run("speed-train") / PRECISIONS[0]
-        measured = result_of(run, options.data["cifar10"], "test", values)
+        measured = result_of(run, data, "test", values)
         changes = {"runtime": name}
         results.append(dataclasses.replace(measured, recipe="speed-extract", device=device.describe(), changes=changes))
         print(results[-1], flush=True)
@@ -79,15 +79,13 @@ def extraction(task: Task, options: Options) -> list[Result]:
 
 
 def _recipe(options: Options) -> Recipe:
-    """Network 1 as table 1 pre-trains it, on CIFAR's crops: what costs most of all."""
-    recipe = dataclasses.replace(find("table2-pretrain"), network=network1(), validate_every=1000)
-    return dataclasses.replace(shrunk(recipe, options), epochs=EPOCHS, milestones=())
+    return dataclasses.replace(shrunk(find(SPEED), options), epochs=EPOCHS, milestones=(), validate_every=1000)
 
 
 def _training_speed(task: Task, options: Options, precision: str, top: float) -> Result:
     """Images a second, operations of the convolutions a second, and their share of the device's peak."""
     run = _emptied(State(options.state).run(task.name) / precision)
-    recipe, data = _recipe(options), data_of(find("table2-pretrain"), options)
+    recipe, data = _recipe(options), data_of(find(SPEED), options)
     settings = (f"precision={precision}",)
     train(Request(recipe, data, run, settings, seed=0, device=options.device), say=print)
     with (run / "metrics.csv").open(newline="") as rows:

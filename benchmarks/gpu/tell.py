@@ -13,7 +13,7 @@ __all__ = ["conclusion", "table"]
 
 def table(plan: Sequence[Task], state: State, pace: Pace, parallel: int) -> Iterator[str]:
     """List the tasks with their costs, and what they come to."""
-    form = "{:40} {:16} {:>8} {:>9} {:>8}  {}"
+    form = "{:40} {:24} {:>8} {:>9} {:>8}  {}"
     yield form.format("task", "job", "PFLOP", "steps", "minutes", "")
     for task in plan:
         costs = (f"{task.flop / 1e15:.2f}", f"{task.steps:,}") if task.steps else ("", "")

@@ -133,6 +133,37 @@ def test_an_unknown_job_names_the_nearest(tmp_path):
         make_plan(("tabel2",), Options(tmp_path, {}))
 
 
+def test_a_job_may_say_how_many_seeds(tmp_path):
+    names = [task.name for task in make_plan(("table2-random:2", "table2:1"), Options(tmp_path, {}, seeds=9))]
+    assert sorted(names) == sorted(
+        [
+            PRETRAIN,
+            "table2-pretrain-no-shortcut-s0",
+            "table2-random-s0",
+            "table2-random-s1",
+            ROW,
+            "table2-no-shortcut-s0",
+        ]
+    )
+    with pytest.raises(InputError, match="number of seeds"):
+        make_plan(("parity:2",), Options(tmp_path, {}))
+
+
+def test_a_restoration_network_is_measured_on_photographs(class_folder, tmp_path):
+    data = (f"restore={class_folder / 'train'}", f"bsd68={class_folder / 'test' / 'dark'}")
+    given = order(tmp_path, class_folder, data=data, jobs=("restore-small-gray",), settings=("epochs=2",), parallel=2)
+    assert carry_out(given, say=print) == 0
+    validated, denoised = sorted(
+        read_results(given.out / "results.jsonl"), key=lambda result: result.data, reverse=True
+    )
+    assert validated.data == "train"
+    assert denoised.data == "dark"
+    assert {"psnr_sigma25", "psnr_sigma25_ensemble"} < denoised.values.keys()
+    assert denoised.recipe == validated.recipe == "restore-small-gray"
+    lacking = make_plan(("restore-small-colour",), Options(tmp_path, {"restore": str(class_folder)}, smoke=True))
+    assert [task.lacks for task in lacking] == ["", "cbsd68"]
+
+
 def test_what_lacks_data_takes_along_what_needs_it(tmp_path):
     plan = {task.name: task for task in make_plan(("speed", "parity"), Options(tmp_path, {}))}
     assert plan["speed-extract"].lacks == plan["speed-train"].lacks == "cifar10"
