@@ -55,12 +55,13 @@ class Difference:
         return f"{self.output} differs by {self.value:.3g}{place}, allowed {self.allowed:g}"
 
 
-def verify(model: Model, exported: onnx.ModelProto) -> Difference:
+def verify(model: Model, exported: onnx.ModelProto, runtime: onnxruntime.InferenceSession | None = None) -> Difference:
     """Run the trained network and its exported graph on the same images, and compare every output.
 
     Args:
-        model: in evaluation mode, on the CPU.
+        model: in evaluation mode, on any device.
         exported: as `export.onnx.to_onnx` made it.
+        runtime: a session of this graph on another device; None: one on the CPU.
 
     Returns:
         The difference that comes closest to what is allowed.
@@ -73,7 +74,8 @@ def verify(model: Model, exported: onnx.ModelProto) -> Difference:
     if damaged:
         raise VerificationError(f"the trained network is no longer one: {damaged[0]} has values that are no numbers")
     metadata = ModelMetadata.from_json({p.key: p.value for p in exported.metadata_props}[KEY])
-    session = onnxruntime.InferenceSession(exported.SerializeToString(), providers=["CPUExecutionProvider"])
+    providers = ["CPUExecutionProvider"]
+    session = runtime or onnxruntime.InferenceSession(exported.SerializeToString(), providers=providers)
     feeds = list(_feeds(metadata))
     worst = max(_differences(model, session, metadata, feeds), key=lambda d: d.value / d.allowed)
     if not worst.value <= worst.allowed:
@@ -118,10 +120,11 @@ def _difference(
 
 def _reference(model: Model, metadata: ModelMetadata, feed: Arrays) -> Arrays:
     """Compute the outputs in PyTorch alone, by other code than what was exported."""
-    images = torch.from_numpy(np.moveaxis(feed["image"], -1, 1).astype(np.float32)) / 255
-    masks = torch.from_numpy(feed["mask"]) > 0
+    device = model.encoder.mean.device
+    images = torch.from_numpy(np.moveaxis(feed["image"], -1, 1).astype(np.float32)).to(device) / 255
+    masks = torch.from_numpy(feed["mask"]).to(device) > 0
     with torch.inference_mode():
-        return {name: value.numpy() for name, value in _outputs(model, metadata, images, masks).items()}
+        return {name: value.cpu().numpy() for name, value in _outputs(model, metadata, images, masks).items()}
 
 
 def _outputs(model: Model, metadata: ModelMetadata, images: Tensor, masks: Tensor) -> dict[str, Tensor]:

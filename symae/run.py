@@ -14,7 +14,7 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,7 @@ def create(run: Run, device: str = "") -> None:
             "fingerprint": run.fingerprint,
             "init": None if run.init is None else str(run.init),
             "commit": commit(),
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
+            "versions": {"python": platform.python_version(), **{name: _version(name) for name in VERSIONS}},
             "device": device,
         },
     )
@@ -141,6 +141,13 @@ def commit() -> str:
             return ""
         return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
     except OSError:  # git is not installed
+        return ""
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # symae itself, run from a checkout: its commit tells
         return ""
 
 
