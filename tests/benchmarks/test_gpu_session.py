@@ -151,7 +151,8 @@ def test_a_job_may_say_how_many_seeds(tmp_path):
 
 def test_a_restoration_network_is_measured_on_photographs(class_folder, tmp_path):
     data = (f"restore={class_folder / 'train'}", f"bsd68={class_folder / 'test' / 'dark'}")
-    given = order(tmp_path, class_folder, data=data, jobs=("restore-small-gray",), settings=("epochs=2",), parallel=2)
+    settings = {"data": data, "jobs": ("restore-small-gray",), "settings": ("epochs=2",), "parallel": 2}
+    given = dataclasses.replace(order(tmp_path, class_folder), **settings)
     assert carry_out(given, say=print) == 0
     validated, denoised = sorted(
         read_results(given.out / "results.jsonl"), key=lambda result: result.data, reverse=True
