@@ -33,26 +33,11 @@ from serve.image import read
 from serve.progress import show_progress
 from symae.denoising import SIGMAS, Score, denoise
 from symae.errors import DataError, SymaeError
+from symae.report.published import PUBLISHED
 from symae.restoration import images_of
 from symae.results import append_result
 
 SEED = 0
-# Mean PSNR in dB at sigma 15, 25 and 50, as published for these folders.
-PUBLISHED = {
-    "bsd68": {
-        "BM3D": (31.08, 28.57, 25.60),
-        "DnCNN-S": (31.73, 29.23, 26.23),
-        "DnCNN-B (blind)": (31.61, 29.16, 26.23),
-        "DRUNet": (31.91, 29.48, 26.59),
-        "Restormer": (31.96, 29.52, 26.62),
-    },
-    "cbsd68": {
-        "BM3D": (33.52, 30.71, 27.38),
-        "DnCNN-S": (33.90, 31.24, 27.95),
-        "DRUNet": (34.30, 31.69, 28.51),
-        "Restormer": (34.40, 31.79, 28.60),
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -134,10 +119,10 @@ def table(comparison: Comparison, kept: Scores) -> Iterator[str]:
         cells = "".join(f"{cell(scores, len(comparison.images)):>12}" for scores in found)
         everything = [score for scores in found for score in scores]
         yield f"{method.name:32}{cells}  {seconds(everything)}"
-    for method, values in PUBLISHED.get(name, {}).items():
-        known = dict(zip(SIGMAS, values, strict=True))
-        cells = "".join(f"{known[sigma]:12.2f}" if sigma in known else " " * 12 for sigma in comparison.sigmas)
-        yield f"{method + ', published':32}{cells}"
+    for known in PUBLISHED:
+        if known.data == name and known.psnr:
+            cells = "".join(f"{known.psnr.get(sigma, float('nan')):12.2f}" for sigma in comparison.sigmas)
+            yield f"{known.method + ', published':32}{cells}"
 
 
 def cell(scores: Sequence[Score], total: int) -> str:

@@ -12,7 +12,10 @@ __all__ = ["PUBLISHED", "Published"]
 
 DNCNN = "Zhang et al. 2017, arXiv 1608.03981"
 DRUNET = "Zhang et al. 2021, arXiv 2008.13751"
-BM3D = "`pip install bm3d`, then `python -m benchmarks.denoising --method bm3d --data FOLDER`; 20 minutes of a CPU"
+BM3D = (
+    "`pip install bm3d`, then `python -m benchmarks.denoising --method bm3d --data FOLDER`; of one core half an hour "
+    "for gray and over an hour for colour"
+)
 RESTORMER = "Zamir et al. 2022, arXiv 2111.09881"
 
 
