@@ -1,13 +1,13 @@
 """Restoration of photographs, blind: one network for noise of any level up to 55 and for missing blocks.
 
-    symae train restore-colour --data photographs/ --out runs/restore
+    symae train restore-small-colour --data photographs/ --out runs/restore
 
 The paper's networks reconstruct in order to learn; these are trained to reconstruct. Three families, each for gray
 and for colour:
 
 - `restore-small-*`: network 1 with strides, a million weights, for a CPU; the model that ships with symae is one.
 - `restore-network1-*`: the same at four times the width.
-- `restore-rednet-*`: Mao et al.'s RED30 (30 layers of 64 filters without strides), which restores best and costs most.
+- `restore-rednet-*`: Mao et al.'s RED30, 30 layers of 64 filters without strides, here with BN.
 
 What differs from pre-training, and why: crops of 64 pixels, so that a block has surroundings to be filled from;
 a cosine to 0 with a short warm-up and an average of the weights, since the last tenths of a decibel come from the
@@ -89,6 +89,6 @@ TABLE = Table(
     name="restoration",
     title="Denoising of BSD68 and CBSD68 by blind networks, PSNR in dB",
     rows=ROWS,
-    needs="photographs to train on; an hour of a CPU for the small ones, of a large GPU for the others",
+    needs="photographs to train on; an hour and a half of a CPU core with bfloat16 for a small one, a large GPU for the others",
     beyond=True,
 )

@@ -86,8 +86,8 @@ class Recipe:
         test_crops: "centre" crop, "whole" image, or the mean over a number of random crops.
         validate_every: epochs between two validations; the last epoch always has one.
         keep: weights of the "last" epoch, or of the one that was "best" on the validation images.
-        precision: "32-true", or "bf16-mixed" on a GPU or a CPU with bfloat16 instructions (twice as fast on one of
-            those, half as fast on a CPU without).
+        precision: "32-true", or "bf16-mixed" on a GPU or a CPU with bfloat16 instructions (1.7 to 2.4 times as fast on
+            one of those).
         reported: the paper's numbers, one for each metric that its row has; empty where it has none.
         deviations: in what the recipe departs from the paper.
         not_stated: what the paper leaves open, and what was decided.
