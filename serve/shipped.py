@@ -13,7 +13,7 @@ from serve.repository import ModelFile, find_models
 __all__ = ["FOLDER", "about_shipped", "shipped_models"]
 
 FOLDER = Path(__file__).parent / "shipped"
-PURPOSE = "trained to remove noise of unknown strength from photographs, and to fill what a mask marks as missing"
+PURPOSE = "trained to remove noise of unknown strength from photographs, and to fill small holes that a mask marks"
 
 
 def shipped_models() -> Path:
