@@ -89,7 +89,7 @@ TABLE = Table(
     name="restoration",
     title="Denoising of BSD68 and CBSD68 by blind networks, PSNR in dB",
     rows=ROWS,
-    needs="photographs to train on; an hour and a half of a CPU core with bfloat16 for a small one, a large GPU for the "
-    "others",
+    needs="photographs to train on; an hour and a half of a CPU core with bfloat16 for a small one, a large GPU for "
+    "the others",
     beyond=True,
 )
