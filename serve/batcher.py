@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serve.errors import DeadlineError, FaultError, OverloadError, ServeError, UnavailableError
+from serve.statistics import ModelStatistics
 from serve.waiting import BatchLimits, Part, Waiting, Work
 
 __all__ = ["Batcher", "Budget", "Done", "Runs"]
@@ -101,6 +102,7 @@ class Batcher:
 
     def __init__(self, session: Runs, limits: BatchLimits, queue_pixels: int, *, name: str = "model") -> None:
         self.budget = Budget(queue_pixels)
+        self.statistics = ModelStatistics()
         self._session = session
         self._waiting = Waiting(limits)
         self._loop = asyncio.get_running_loop()
@@ -162,13 +164,15 @@ class Batcher:
     def _run(self, parts: Sequence[Part]) -> None:
         if not parts:
             return
-        started = time.monotonic()
+        joining = time.monotonic()
         try:
-            outputs = self._session.run(_join(parts), parts[0].work.outputs)
+            inputs = _join(parts)
+            started = time.monotonic()
+            outputs = self._session.run(inputs, parts[0].work.outputs)
         except Exception as error:
             self._recover(parts, error)
             return
-        self._loop.call_soon_threadsafe(self._deliver, parts, outputs, started, time.monotonic())
+        self._loop.call_soon_threadsafe(self._deliver, parts, outputs, joining, started, time.monotonic())
 
     def _recover(self, parts: Sequence[Part], error: Exception) -> None:
         if len(parts) > 1:
@@ -183,8 +187,10 @@ class Batcher:
         self._waiting.discard(work)
         _fail(work, fault)
 
-    def _deliver(self, parts: Sequence[Part], outputs: tuple[Array, ...], started: float, ended: float) -> None:
-        first = 0
+    def _deliver(
+        self, parts: Sequence[Part], outputs: tuple[Array, ...], joining: float, started: float, ended: float
+    ) -> None:
+        splitting, first = time.monotonic(), 0
         for part in parts:
             last = first + part.stop - part.start
             part.work.add([output[first:last] for output in outputs], started, ended)
@@ -192,6 +198,9 @@ class Batcher:
             if part.work.complete and not part.work.future.done():
                 done = Done(part.work.joined(), part.work.queue_seconds, part.work.run_seconds)
                 part.work.future.set_result(done)
+        self.statistics.executed(
+            first, joining=started - joining, running=ended - started, splitting=time.monotonic() - splitting
+        )
         pixels = sum((part.stop - part.start) * part.work.pixels for part in parts)
         rate, best = (ended - started) / pixels, self.budget.seconds_per_pixel
         self.budget.seconds_per_pixel = min(rate, best) if best else rate

@@ -12,6 +12,7 @@ from serve.config import ServeConfig
 from serve.errors import ModelNotFoundError, RequestError, Violation
 from serve.metadata import Kind, ModelMetadata
 from serve.session import Session
+from serve.statistics import ModelStatistics
 from serve.waiting import BatchLimits
 
 __all__ = ["Model", "Models"]
@@ -47,6 +48,11 @@ class Model:
     def metadata(self) -> ModelMetadata:
         """What it says about itself."""
         return self.session.metadata
+
+    @property
+    def statistics(self) -> ModelStatistics:
+        """What it has done."""
+        return self.batcher.statistics
 
 
 class Models:

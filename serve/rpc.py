@@ -2,8 +2,8 @@
 
 The server is grpc.aio, not the one of threads: it takes half again as many small calls a second,
 keeps no thread for a caller that only waits for its batch, and a caller that goes away is a cancelled
-task at once. The method table is read from the service's descriptor instead of the generated base
-class, because only so bytes that are no message can be answered INVALID_ARGUMENT: gRPC itself says INTERNAL.
+task at once. The method tables are read from the services' descriptors instead of generated base
+classes, because only so bytes that are no message can be answered INVALID_ARGUMENT: gRPC itself says INTERNAL.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 import grpc
@@ -21,51 +22,51 @@ import grpc.aio
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from serve.conversation import STOPPING, Context, Conversation
 from serve.errors import RequestError, UnavailableError, Violation
-from serve.pb.symae.v1 import symae_pb2 as pb
-from serve.service import SymaeService
-from serve.status import to_wire
+from serve.status import WireStatus, to_wire
+from serve.ticket import Call, Service, Ticket
 
-__all__ = ["SERVICE", "Rpc"]
+__all__ = ["Rpc"]
 
-DESCRIPTOR = pb.DESCRIPTOR.services_by_name["SymaeService"]
-SERVICE: str = DESCRIPTOR.full_name
-STREAM = "Stream"
-STOPPING = "the server is stopping"
-
-Call = Callable[[Any, float], Coroutine[Any, Any, Any]]
-Context = grpc.aio.ServicerContext[Any, Any]
+REQUEST_ID = "x-request-id"
 log = logging.getLogger(__name__)
 
 
+class _FailedError(Exception):
+    """A request whose end has been decided, and logged where it must be."""
+
+    def __init__(self, status: WireStatus) -> None:
+        super().__init__(status.message)
+        self.status = status
+
+
 class Rpc:
-    """The handlers of one service.
+    """The handlers of some services, which are drained together.
 
     Args:
-        service: the calls.
+        services: what can be called.
         default_deadline: seconds for a caller that gave none.
-        window: requests of a stream that are worked on at a time.
+        window: messages of a stream that are worked on at a time.
     """
 
-    def __init__(self, service: SymaeService, *, default_deadline: float, window: int) -> None:
+    def __init__(self, services: Sequence[Service], *, default_deadline: float, window: int) -> None:
+        self._services = services
         self._default_deadline = default_deadline
         self._window = window
         self._draining = False
         self._active = 0
         self._idle = asyncio.Event()
-        self._reading: set[asyncio.Task[None]] = set()
-        self._calls: dict[str, Call] = {
-            "Reconstruct": service.reconstruct,
-            "Embed": service.embed,
-            "Classify": service.classify,
-            "Segment": service.segment,
-            "ListModels": service.list_models,
-        }
+        self._conversations: set[Conversation] = set()
 
-    def handler(self) -> grpc.GenericRpcHandler:
+    def handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
         """Everything that gRPC needs to call us."""
-        handlers = {method.name: self._method(method) for method in DESCRIPTOR.methods}
-        return grpc.method_handlers_generic_handler(SERVICE, handlers)
+        return tuple(
+            grpc.method_handlers_generic_handler(
+                service.name, {method.name: self._method(service, method) for method in service.descriptor.methods}
+            )
+            for service in self._services
+        )
 
     async def drain(self, grace: float) -> None:
         """Finish what was accepted and refuse the rest, which gRPC's own stop would answer with CANCELLED.
@@ -76,75 +77,73 @@ class Rpc:
             grace: seconds to wait at most.
         """
         self._draining = True
-        for task in self._reading:
-            task.cancel()
+        for conversation in self._conversations:
+            conversation.stop()
         if self._active:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), grace)
 
-    def _method(self, method: Any) -> grpc.RpcMethodHandler[Any, Any]:
+    def _method(self, service: Service, method: Any) -> grpc.RpcMethodHandler[Any, Any]:
         request, response = GetMessageClass(method.input_type), GetMessageClass(method.output_type)
-        call = self._calls[method.name.removeprefix(STREAM)]
         options: dict[str, Any] = {
             "request_deserializer": _reader(request),
             "response_serializer": response.SerializeToString,
         }
-        if method.name.startswith(STREAM):
-            return grpc.stream_stream_rpc_method_handler(self._stream(call, response), **options)
-        return grpc.unary_unary_rpc_method_handler(self._unary(call), **options)
+        path = f"/{service.name}/{method.name}"
+        answer = self._answer(service.calls[method.name], path)
+        if method.client_streaming:
+            return grpc.stream_stream_rpc_method_handler(self._stream(answer, service), **options)
+        return grpc.unary_unary_rpc_method_handler(self._unary(answer), **options)
 
-    def _unary(self, call: Call) -> Callable[[Any, Context], Awaitable[Any]]:
+    def _answer(self, call: Call, path: str) -> Callable[[Any, Context], Awaitable[Any]]:
+        async def answer(message: Any, context: Context) -> Any:
+            ticket = self._ticket(path, context)
+            try:
+                with ticket.counted():
+                    return await call(_message(message), ticket)
+            except Exception as error:
+                raise _FailedError(_status(error, ticket.id)) from error
+
+        return answer
+
+    def _unary(self, answer: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Awaitable[Any]]:
         async def handle(request: Any, context: Context) -> Any:
             with self._accepted():
                 try:
                     self._refuse_when_draining()
-                    return await call(_message(request), self._expires(context))
+                    return await answer(request, context)
                 except Exception as error:
                     return await _abort(context, error)
 
         return handle
 
-    def _stream(self, call: Call, response: Callable[..., Message]) -> Callable[[Any, Context], Awaitable[None]]:
+    def _stream(
+        self, answer: Callable[[Any, Context], Awaitable[Any]], service: Service
+    ) -> Callable[[Any, Context], Awaitable[None]]:
         async def handle(_requests: Any, context: Context) -> None:
+            async def one(message: Any) -> Any:
+                try:
+                    return await answer(message, context)
+                except _FailedError as error:
+                    if service.told is None:
+                        raise
+                    return service.told(error.status)
+
             with self._accepted():
                 try:
                     self._refuse_when_draining()
-                    await self._converse(call, response, context)
+                    await self._converse(Conversation(context, one, self._window))
                 except Exception as error:
                     await _abort(context, error)
 
         return handle
 
-    async def _converse(self, call: Call, response: Callable[..., Message], context: Context) -> None:
-        """Answer the requests of one stream in their order."""
-        answers: asyncio.Queue[asyncio.Task[Any] | Exception | None] = asyncio.Queue()
-        room = asyncio.Semaphore(self._window)
-        reading = asyncio.create_task(self._read(call, context, room, answers))
-        self._reading.add(reading)
+    async def _converse(self, conversation: Conversation) -> None:
+        self._conversations.add(conversation)
         try:
-            while (answer := await answers.get()) is not None:
-                if isinstance(answer, Exception):
-                    raise answer
-                await context.write(response(response=await answer))
-                room.release()
+            await conversation.hold()
         finally:
-            self._reading.discard(reading)
-            await _cancel([reading, *_tasks_left(answers)])
-
-    async def _read(self, call: Call, context: Context, room: asyncio.Semaphore, answers: asyncio.Queue[Any]) -> None:
-        """Start the calls of a stream as they come in; the last entry is None, or why there are no more."""
-        try:
-            await room.acquire()
-            while not self._draining and (message := await context.read()) is not grpc.aio.EOF:
-                request = _message(message).request
-                answers.put_nowait(asyncio.create_task(call(request, self._expires(context))))
-                await room.acquire()
-        except asyncio.CancelledError:
-            if not self._draining:
-                raise
-        except Exception as error:
-            answers.put_nowait(error)
-        answers.put_nowait(UnavailableError(STOPPING) if self._draining else None)
+            self._conversations.discard(conversation)
 
     @contextlib.contextmanager
     def _accepted(self) -> Iterator[None]:
@@ -160,9 +159,18 @@ class Rpc:
         if self._draining:
             raise UnavailableError(STOPPING)
 
-    def _expires(self, context: Context) -> float:
+    def _ticket(self, path: str, context: Context) -> Ticket:
         left = context.time_remaining()
-        return time.monotonic() + (self._default_deadline if left is None else left)
+        expires = time.monotonic() + (self._default_deadline if left is None else left)
+        return Ticket(_request_id(context), path, expires)
+
+
+def _request_id(context: Context) -> str:
+    """Take the caller's id, so that one search finds it in all logs, unless it could harm them; else make one."""
+    for key, value in context.invocation_metadata() or ():
+        if key == REQUEST_ID and isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9._:/+=-]{1,64}", value):
+            return value
+    return uuid.uuid4().hex[:16]
 
 
 def _reader(kind: Callable[[], Message]) -> Callable[[bytes], Any]:
@@ -183,22 +191,15 @@ def _message(read: Any) -> Any:
     return read
 
 
-async def _abort(context: Context, error: Exception) -> NoReturn:
-    if isinstance(error, grpc.aio.BaseError):  # the connection itself; there is nobody to tell
-        raise error
-    request_id = uuid.uuid4().hex[:16]
+def _status(error: Exception, request_id: str) -> WireStatus:
     status = to_wire(error, request_id)
     if status.code is grpc.StatusCode.INTERNAL:
         log.error("request %s failed", request_id, exc_info=error)
+    return status
+
+
+async def _abort(context: Context, error: Exception) -> NoReturn:
+    if isinstance(error, grpc.aio.BaseError):  # the connection itself; there is nobody to tell
+        raise error
+    status = error.status if isinstance(error, _FailedError) else _status(error, _request_id(context))
     await context.abort(status.code, status.message, trailing_metadata=status.trailers)
-
-
-def _tasks_left(answers: asyncio.Queue[Any]) -> list[asyncio.Task[Any]]:
-    left = [answers.get_nowait() for _ in range(answers.qsize())]
-    return [task for task in left if isinstance(task, asyncio.Task)]
-
-
-async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -35,7 +35,7 @@ from serve.cpu import usable_cpus
 from serve.errors import AddressError
 from serve.models import Models
 from serve.repository import find_models
-from serve.rpc import SERVICE, Rpc
+from serve.rpc import Rpc
 from serve.service import SymaeService
 from serve.session import RuntimeOptions, Session, open_session
 from serve.waiting import BatchLimits
@@ -72,13 +72,14 @@ class Server:
         self._config = config
         self._threads = ThreadPoolExecutor(config.threads or usable_cpus(), thread_name_prefix="decode")
         self._models = Models(sessions, config)
-        service = SymaeService(self._models, config, self._threads)
-        self._rpc = Rpc(service, default_deadline=config.default_deadline, window=config.stream_window)
+        services = [SymaeService(self._models, config, self._threads).offer()]
+        self._names = [service.name for service in services]
+        self._rpc = Rpc(services, default_deadline=config.default_deadline, window=config.stream_window)
         self._health = health.HealthServicer()
         self._server = grpc.aio.server(options=_options(config))
-        self._server.add_generic_rpc_handlers((self._rpc.handler(),))
+        self._server.add_generic_rpc_handlers(self._rpc.handlers())
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection((SERVICE, HEALTH, reflection.SERVICE_NAME), self._server)
+        reflection.enable_server_reflection((*self._names, HEALTH, reflection.SERVICE_NAME), self._server)
 
     async def start(self) -> int:
         """Listen.
@@ -96,7 +97,7 @@ class Server:
             raise AddressError(f"cannot listen on {self._config.address}: choose another address") from error
         self.address = f"{self._config.address.rpartition(':')[0]}:{port}"
         await self._server.start()
-        for service in (SERVICE, *(model.name for model in self._models)):
+        for service in (*self._names, *(model.name for model in self._models)):
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         return port
 

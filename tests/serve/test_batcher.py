@@ -194,3 +194,15 @@ def test_many_callers_each_get_their_own():
         assert answers == [[2 * (value % 200)] for value in range(500)]
 
     scenario(body)
+
+
+def test_runs_are_counted_with_what_they_held():
+    async def body(batcher, session):
+        tasks = await held(batcher, session, images(1), images(2, 3), images(POISON, size=3))
+        session.free.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        counted = batcher.statistics
+        assert (counted.executions, counted.inferences) == (2, 4)  # the one that failed is not among them
+        assert {size: batch.compute_infer.count for size, batch in counted.batches.items()} == {1: 1, 3: 1}
+
+    scenario(body)

@@ -113,3 +113,19 @@ def test_draining_answers_what_a_stream_asked_and_then_says_unavailable(reposito
             next(answers)
         thread.join(15)
     assert len(got) == 3
+
+
+def test_the_callers_request_id_is_used_where_it_is_harmless(repository, caplog):
+    config = ServeConfig(address="localhost:0", threads=1)
+    (session,) = load_sessions(repository / "toy-encoder", config)
+    session.run = lambda *_: 1 / 0
+    sent = embed_request([gray(1)]).SerializeToString()
+    with running([session], config) as address, grpc.insecure_channel(address) as channel:
+        call = channel.unary_unary("/symae.v1.SymaeService/Embed")
+        for given in ("job-7:a", "x" * 65, "two words"):
+            with pytest.raises(grpc.RpcError) as error:
+                call(sent, timeout=10, metadata=[("x-request-id", given)])
+            assert error.value.code() is grpc.StatusCode.INTERNAL
+    ids = [record.args[0] for record in caplog.records if record.msg == "request %s failed"]
+    assert ids[0] == "job-7:a"
+    assert all(len(made) == 16 for made in ids[1:]) and len(set(ids)) == 3
