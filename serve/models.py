@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from serve.batcher import Batcher
 from serve.blocks import Fit
+from serve.catalogue import pick
 from serve.config import ServeConfig
-from serve.errors import ModelNotFoundError, RequestError, Violation
 from serve.metadata import Kind, ModelMetadata
 from serve.session import Session
 from serve.statistics import ModelStatistics
@@ -54,6 +54,11 @@ class Model:
         """What it has done."""
         return self.batcher.statistics
 
+    @property
+    def provider(self) -> str:
+        """The execution provider that runs it."""
+        return self.session.provider
+
 
 class Models:
     """All models of a server; made on its event loop."""
@@ -74,39 +79,9 @@ class Models:
         return iter(self._by_name.values())
 
     def pick(self, kind: Kind, name: str) -> Model:
-        """Find the model that a request means.
-
-        Args:
-            kind: what the call needs.
-            name: empty where the server has exactly one of that kind.
-
-        Raises:
-            ModelNotFoundError: no model of that name.
-            RequestError: it is of another kind, or no name was given and there is not exactly one.
-        """
-        if not name:
-            return self._only(kind)
-        if name not in self._by_name:
-            raise ModelNotFoundError(f"no model {name!r}, this server has {', '.join(self._by_name)}")
-        model = self._by_name[name]
-        if model.metadata.kind != kind:
-            raise _bad(f"{name!r} is of kind {model.metadata.kind}, this call needs {kind}: {self._names(kind)}")
-        return model
+        """Find the model that a request means; see `serve.catalogue.pick`."""
+        return pick(self._by_name, kind, name)
 
     async def close(self) -> None:
         """Stop all run threads; what waits is failed as unavailable."""
         await asyncio.gather(*(model.batcher.close() for model in self))
-
-    def _only(self, kind: Kind) -> Model:
-        found = [model for model in self if model.metadata.kind == kind]
-        if len(found) != 1:
-            raise _bad(f"needs a name unless there is exactly one {kind}: {self._names(kind)}")
-        return found[0]
-
-    def _names(self, kind: Kind) -> str:
-        names = [model.name for model in self if model.metadata.kind == kind]
-        return f"this server has {', '.join(names) or 'none'}"
-
-
-def _bad(description: str) -> RequestError:
-    return RequestError(Violation("model", description))

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from serve import tiling
 from serve.batcher import Done
 from serve.blocks import Block
+from serve.catalogue import Served
 from serve.errors import RequestError, Violation
 from serve.metadata import ModelMetadata
-from serve.models import Model
 
 __all__ = ["IN_FLIGHT", "all_of", "check_floats", "check_sizes", "run_block"]
 
@@ -24,7 +24,7 @@ IN_FLIGHT = 4  # tiles of one block that wait or run: enough to cut the next whi
 Array = NDArray[Any]
 
 
-def check_sizes(model: Model, blocks: Sequence[Block]) -> None:
+def check_sizes(model: Served, blocks: Sequence[Block]) -> None:
     """Refuse what can neither run at once nor be cut.
 
     Raises:
@@ -65,7 +65,7 @@ def check_floats(metadata: ModelMetadata, outputs: Sequence[str], blocks: Sequen
         raise RequestError(Violation(field, rule))
 
 
-async def run_block(model: Model, block: Block, outputs: tuple[str, ...], expires: float, threads: Executor) -> Done:
+async def run_block(model: Served, block: Block, outputs: tuple[str, ...], expires: float, threads: Executor) -> Done:
     """Run a model on a block of images of one size, whatever the size.
 
     Args:
@@ -103,7 +103,7 @@ async def all_of(works: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
 
 
 async def _in_tiles(
-    model: Model,
+    model: Served,
     inputs: tuple[Array, ...],
     todo: Iterator[tuple[int, int, tiling.Tile]],
     canvas: tiling.Canvas,
@@ -120,7 +120,7 @@ async def _in_tiles(
     return spent
 
 
-def _inputs(model: Model, block: Block) -> tuple[Array, ...]:
+def _inputs(model: Served, block: Block) -> tuple[Array, ...]:
     if model.metadata.kind != "autoencoder":
         return (block.image,)
     return (block.image, np.zeros(block.image.shape[:3], np.uint8) if block.mask is None else block.mask)

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 import grpc.aio
@@ -30,15 +31,17 @@ from grpc_health.v1.health import SERVICE_NAME as HEALTH
 from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 
+from serve.catalogue import Catalogue
 from serve.config import ServeConfig
 from serve.cpu import usable_cpus
 from serve.errors import AddressError
-from serve.models import Models
 from serve.repository import find_models
 from serve.rpc import Rpc
 from serve.service import SymaeService
-from serve.session import RuntimeOptions, Session, open_session
 from serve.waiting import BatchLimits
+
+if TYPE_CHECKING:
+    from serve.session import Session
 
 __all__ = ["Server", "load_sessions", "running", "serve_until_stopped"]
 
@@ -53,6 +56,8 @@ def load_sessions(repository: Path, config: ServeConfig) -> list[Session]:
         RepositoryError: no repository, no model, or one that cannot be loaded.
         ConfigError: a provider is named that is not there.
     """
+    from serve.session import RuntimeOptions, open_session  # a process that only takes calls loads no runtime
+
     options = RuntimeOptions(config.providers, config.threads, config.tf32)
     sessions = [open_session(file, options) for file in find_models(repository)]
     for session in sessions:
@@ -61,17 +66,21 @@ def load_sessions(repository: Path, config: ServeConfig) -> list[Session]:
 
 
 class Server:
-    """A gRPC server of loaded models; made, started and stopped on one event loop.
+    """A gRPC server of models; made, started and stopped on one event loop.
+
+    Args:
+        models: what can be called; closed by `drain`.
+        config: limits and address.
 
     Attributes:
         address: HOST:PORT as bound, after `start`.
     """
 
-    def __init__(self, sessions: Sequence[Session], config: ServeConfig) -> None:
+    def __init__(self, models: Catalogue, config: ServeConfig) -> None:
         self.address = config.address
         self._config = config
         self._threads = ThreadPoolExecutor(config.threads or usable_cpus(), thread_name_prefix="decode")
-        self._models = Models(sessions, config)
+        self._models = models
         services = [SymaeService(self._models, config, self._threads).offer()]
         self._names = [service.name for service in services]
         self._rpc = Rpc(services, default_deadline=config.default_deadline, window=config.stream_window)
@@ -122,6 +131,8 @@ def serve_until_stopped(sessions: Sequence[Session], config: ServeConfig, ready:
         config: limits and address.
         ready: called once with HOST:PORT.
     """
+    from serve.models import Models
+
     gc.collect()
     gc.freeze()  # what is loaded stays; the collector need not walk it again
 
@@ -129,7 +140,7 @@ def serve_until_stopped(sessions: Sequence[Session], config: ServeConfig, ready:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        server = Server(sessions, config)
+        server = Server(Models(sessions, config), config)
         await server.start()
         ready(server.address)
         await stop.wait()
@@ -141,6 +152,8 @@ def serve_until_stopped(sessions: Sequence[Session], config: ServeConfig, ready:
 @contextmanager
 def running(sessions: Sequence[Session], config: ServeConfig) -> Iterator[str]:
     """Serve from a thread of this process; yields HOST:PORT and drains at the end."""
+    from serve.models import Models
+
     started: list[str] = []
     failed: list[BaseException] = []
     ready = threading.Event()
@@ -148,7 +161,7 @@ def running(sessions: Sequence[Session], config: ServeConfig) -> Iterator[str]:
 
     async def main() -> None:
         stop = asyncio.Event()
-        server = Server(sessions, config)
+        server = Server(Models(sessions, config), config)
         await server.start()
         handles.append((asyncio.get_running_loop(), stop))
         started.append(server.address)

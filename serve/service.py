@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from serve import codec, pictures, runs
 from serve.batcher import Done
 from serve.blocks import MIN_COST, Block, Fit, Limits
+from serve.catalogue import Catalogue, Served
 from serve.config import ServeConfig
 from serve.errors import RequestError, Violation
 from serve.metadata import Kind
-from serve.models import Model, Models
 from serve.pb.symae.v1 import symae_pb2 as pb
 from serve.ticket import Call, Service, Ticket
 
@@ -44,7 +44,7 @@ _KINDS = {
 class _Answer:
     """What a model computed for the blocks of one request."""
 
-    model: Model
+    model: Served
     blocks: Sequence[Block]
     done: Sequence[Done]
 
@@ -84,7 +84,7 @@ class _Answer:
 class SymaeService:
     """The calls of symae.v1; each takes a request with its ticket and gives the response."""
 
-    def __init__(self, models: Models, config: ServeConfig, threads: Executor) -> None:
+    def __init__(self, models: Catalogue, config: ServeConfig, threads: Executor) -> None:
         self._models = models
         self._threads = threads
         self._limits = Limits(config.max_request_images, config.max_image_pixels, config.queue_pixels)
@@ -182,7 +182,7 @@ class SymaeService:
             raise RequestError(Violation("images", f"{rule} (one counts as {MIN_COST} at least), got {cost}"))
 
     async def _read(
-        self, model: Model, images: Sequence[pb.Image], masks: Sequence[pb.Mask], fit: Fit | None
+        self, model: Served, images: Sequence[pb.Image], masks: Sequence[pb.Mask], fit: Fit | None
     ) -> list[Block]:
         channels = model.metadata.channels
         read = functools.partial(codec.read_blocks, images, masks, channels=channels, limits=self._limits, fit=fit)
@@ -224,7 +224,7 @@ def _top(row: Array, classes: Sequence[str], k: int) -> pb.TopClasses:
     return pb.TopClasses(classes=[pb.ScoredClass(index=i, name=classes[i], probability=row[i]) for i in best.tolist()])
 
 
-def _info(model: Model) -> pb.ModelInfo:
+def _info(model: Served) -> pb.ModelInfo:
     metadata = model.metadata
     return pb.ModelInfo(
         name=model.name,
@@ -238,7 +238,7 @@ def _info(model: Model) -> pb.ModelInfo:
         classes=metadata.classes,
         colours=[pb.Colour(red=r, green=g, blue=b) for r, g, b in metadata.colours],
         multi_label=metadata.multi_label,
-        provider=model.session.provider,
+        provider=model.provider,
         precision=metadata.precision,
         quality=metadata.quality,
     )
