@@ -2,10 +2,13 @@
 
 A batch is formed at the moment the runtime is free, out of what waits by then: under load batches are
 large, with one caller nobody waits, and there is no delay to tune. One thread a session takes batches
-and runs them (the runtime releases Python's lock); decoding goes on meanwhile on other threads, and the
-event loop talks to the callers. What one caller does never touches another: a cancelled or late request
-leaves the queue before it runs, and when a batch fails its members run again one by one, so that only
-the one at fault fails.
+and runs them (the runtime releases Python's lock); decoding goes on meanwhile on other threads, so does the
+copying of the next batch when a full one waits, and the event loop talks to the callers. Each model has its own
+thread, so a model that is flooded takes no more than its share from the others.
+
+What one caller does never touches another: a cancelled or late request leaves the queue before it runs, and when
+a batch fails its members run again one by one, so that only the one at fault fails. A request that would be
+too late behind what waits already is refused when it comes, not when its time is over.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -23,12 +27,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serve.errors import DeadlineError, FaultError, OverloadError, ServeError, UnavailableError
+from serve.pace import Pace
 from serve.statistics import ModelStatistics
-from serve.waiting import BatchLimits, Part, Waiting, Work
+from serve.waiting import Batch, BatchLimits, Part, Waiting, Work
 
 __all__ = ["Batcher", "Budget", "Done", "Runs"]
 
 Array = NDArray[Any]
+WORTH_A_THREAD = 1 << 20  # bytes of a batch from which on copying it takes longer than handing it to a thread
 log = logging.getLogger(__name__)
 
 
@@ -55,12 +61,17 @@ class Done:
 
 
 class Budget:
-    """How many pixels may wait or run at a time; to be used on the event loop alone."""
+    """How many pixels may wait or run at a time; to be used on the event loop alone.
 
-    def __init__(self, pixels: int) -> None:
-        self._limit = pixels
-        self._taken = 0
-        self.seconds_per_pixel = 0.0  # the fastest that was seen, so that no estimate is too long
+    Attributes:
+        limit: the most.
+        taken: held by requests that are not answered yet.
+    """
+
+    def __init__(self, pixels: int, pace: Pace) -> None:
+        self.limit = pixels
+        self.taken = 0
+        self._pace = pace
 
     @contextmanager
     def reserve(self, pixels: int) -> Iterator[Reservation]:
@@ -74,14 +85,14 @@ class Budget:
             reservation.resize(pixels)
             yield reservation
         finally:
-            self._taken -= reservation.pixels
+            self.taken -= reservation.pixels
 
     def take(self, more: int) -> None:
         """Add to what is taken, or refuse."""
-        if self._taken and self._taken + more > self._limit:
-            wait = max(0.01, self._taken * self.seconds_per_pixel)
+        if self.taken and self.taken + more > self.limit:
+            wait = max(0.01, self.taken * self._pace.rate)
             raise OverloadError(f"the queue is full: try again in {wait:.2f} s", retry_after=wait)
-        self._taken += more
+        self.taken += more
 
 
 class Reservation:
@@ -98,13 +109,21 @@ class Reservation:
 
 
 class Batcher:
-    """The queue and the run thread of one session; its methods belong to one event loop."""
+    """The queue and the run thread of one session; its methods belong to one event loop.
+
+    Attributes:
+        budget: what may wait.
+        pace: how fast it is worked off.
+    """
 
     def __init__(self, session: Runs, limits: BatchLimits, queue_pixels: int, *, name: str = "model") -> None:
-        self.budget = Budget(queue_pixels)
+        self.pace = Pace()
+        self.budget = Budget(queue_pixels, self.pace)
         self.statistics = ModelStatistics()
         self._session = session
-        self._waiting = Waiting(limits)
+        self._waiting = Waiting(limits, self.pace)
+        self._running = 0.0  # seconds expected of what the runtime works on, and of what is copied for it
+        self._copier = ThreadPoolExecutor(1, thread_name_prefix=f"copy-{name}")  # has no thread until it is used
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._serve, name=f"run-{name}", daemon=True)
         self._thread.start()
@@ -123,8 +142,9 @@ class Batcher:
             UnavailableError: the batcher is closed.
         """
         n, height, width = inputs[0].shape[:3]
-        self.refuse_late(n * height * width, expires)
-        work = Work(inputs, outputs, expires, self._loop.create_future())
+        self.refuse_late(n, height * width, expires)
+        future = self._loop.create_future()
+        work = Work(inputs, outputs, expires, future, self.pace.typical(height * width))
         if not self._waiting.add(work):
             raise UnavailableError("the server is stopping")
         try:
@@ -134,14 +154,23 @@ class Batcher:
             self._waiting.discard(work)
             raise
 
-    def refuse_late(self, pixels: int, expires: float) -> None:
-        """Say at once that so many pixels will not be done in time.
+    def refuse_late(self, images: int, size: int, expires: float) -> None:
+        """Say at once that images will not be done in time.
+
+        Args:
+            images: how many.
+            size: pixels of each, or of what is run of each at a time.
+            expires: `time.monotonic()` after which nobody needs the answer.
 
         Raises:
-            DeadlineError: at the best rate that was seen, they will not.
+            DeadlineError: in the fastest runs that were seen they will not, or not behind what waits already.
         """
-        if time.monotonic() + pixels * self.budget.seconds_per_pixel > expires:
+        left = expires - time.monotonic()
+        if images * self.pace.best(size) > left:
             raise DeadlineError("the deadline is shorter than the work takes")
+        ahead = self._waiting.seconds + self._running
+        if ahead and ahead + images * self.pace.typical(size) > left:
+            raise DeadlineError("the deadline is shorter than the queue: too much waits already")
 
     async def close(self) -> None:
         """Finish the batch that runs, fail what waits, and end the thread."""
@@ -150,48 +179,55 @@ class Batcher:
         await asyncio.to_thread(self._thread.join)
 
     def _serve(self) -> None:
-        while (batch := self._waiting.take()) is not None:
-            try:
-                self._run(batch.parts)
-                if batch.late:
-                    self._loop.call_soon_threadsafe(
-                        _fail_all, batch.late, DeadlineError("the deadline passed in the queue")
-                    )
-            except RuntimeError:  # the loop is gone, and with it everyone who waits
-                log.debug("the event loop was closed under a batch", exc_info=True)
-                return
+        batch, copying = self._waiting.take(), None
+        try:
+            while batch is not None:
+                following = self._waiting.take_full(WORTH_A_THREAD)
+                copied = self._copier.submit(_join, following.parts) if following else None
+                self._running = batch.seconds + (following.seconds if following else 0.0)
+                self._run(batch, copying)
+                batch, copying = following or self._take(), copied
+        except RuntimeError:  # the loop is gone, and with it everyone who waits
+            log.debug("the event loop was closed under a batch", exc_info=True)
+        finally:
+            self._copier.shutdown()
 
-    def _run(self, parts: Sequence[Part]) -> None:
-        if not parts:
+    def _take(self) -> Batch | None:
+        self._running = 0.0
+        return self._waiting.take()
+
+    def _run(self, batch: Batch, copying: Future[tuple[Array, ...]] | None) -> None:
+        if batch.late:
+            late = DeadlineError("the deadline passed in the queue, or could no more be kept")
+            self._loop.call_soon_threadsafe(_fail_all, batch.late, late)
+        if all(part.work.dropped for part in batch.parts):
             return
         joining = time.monotonic()
         try:
-            inputs = _join(parts)
+            inputs = copying.result() if copying else _join(batch.parts)
             started = time.monotonic()
-            outputs = self._session.run(inputs, parts[0].work.outputs)
+            outputs = self._session.run(inputs, batch.parts[0].work.outputs)
         except Exception as error:
-            self._recover(parts, error)
+            self._recover(batch, error)
             return
-        self._loop.call_soon_threadsafe(self._deliver, parts, outputs, joining, started, time.monotonic())
+        self._loop.call_soon_threadsafe(self._deliver, batch, outputs, joining, started, time.monotonic())
 
-    def _recover(self, parts: Sequence[Part], error: Exception) -> None:
-        if len(parts) > 1:
-            for part in parts:
-                self._run([part])
+    def _recover(self, batch: Batch, error: Exception) -> None:
+        if len(batch.parts) > 1:
+            for part in batch.parts:
+                self._run(Batch([part]), None)
             return
         log.error("a run failed: %s", error)
         fault = error if isinstance(error, ServeError) else FaultError(str(error))
-        self._loop.call_soon_threadsafe(self._give_up, parts[0].work, fault)
+        self._loop.call_soon_threadsafe(self._give_up, batch.parts[0].work, fault)
 
     def _give_up(self, work: Work, fault: ServeError) -> None:
         self._waiting.discard(work)
         _fail(work, fault)
 
-    def _deliver(
-        self, parts: Sequence[Part], outputs: tuple[Array, ...], joining: float, started: float, ended: float
-    ) -> None:
+    def _deliver(self, batch: Batch, outputs: tuple[Array, ...], joining: float, started: float, ended: float) -> None:
         splitting, first = time.monotonic(), 0
-        for part in parts:
+        for part in batch.parts:
             last = first + part.stop - part.start
             part.work.add([output[first:last] for output in outputs], started, ended)
             first = last
@@ -201,15 +237,13 @@ class Batcher:
         self.statistics.executed(
             first, joining=started - joining, running=ended - started, splitting=time.monotonic() - splitting
         )
-        pixels = sum((part.stop - part.start) * part.work.pixels for part in parts)
-        rate, best = (ended - started) / pixels, self.budget.seconds_per_pixel
-        self.budget.seconds_per_pixel = min(rate, best) if best else rate
+        self.pace.ran(batch.parts[0].work.pixels, batch.images, ended - started, full=batch.why == "full")
 
 
 def _join(parts: Sequence[Part]) -> tuple[Array, ...]:
-    slices = [[array[part.start : part.stop] for array in part.work.inputs] for part in parts]
+    slices = [part.arrays() for part in parts]
     if len(slices) == 1:
-        return tuple(slices[0])
+        return slices[0]
     return tuple(np.concatenate(arrays) for arrays in zip(*slices, strict=True))
 
 

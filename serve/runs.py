@@ -83,7 +83,7 @@ async def run_block(model: Served, block: Block, outputs: tuple[str, ...], expir
     tiles = tiling.plan(height, width, model.run_pixels, tiling.Reach.of(model.metadata))
     if len(tiles) == 1 or model.metadata.kind == "classifier":
         return await model.batcher.submit(inputs, outputs, expires)
-    model.batcher.refuse_late(len(block.image) * height * width, expires)
+    model.batcher.refuse_late(len(block.image) * len(tiles), tiles[0].pixels, expires)
     canvas = tiling.Canvas(tiles, len(block.image), outputs, model.metadata.stride)
     todo = ((index, number, tile) for index in range(len(block.image)) for number, tile in enumerate(tiles))
     works = [_in_tiles(model, inputs, todo, canvas, expires, threads) for _ in range(IN_FLIGHT)]

@@ -87,6 +87,11 @@ class Tile:
     rows: Span
     columns: Span
 
+    @property
+    def pixels(self) -> int:
+        """That the network is given."""
+        return (self.rows.stop - self.rows.start) * (self.columns.stop - self.columns.start)
+
 
 def plan(height: int, width: int, limit: int, reach: Reach) -> tuple[Tile, ...]:
     """Cut an image into tiles of one shape, row by row.

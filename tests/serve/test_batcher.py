@@ -20,12 +20,14 @@ class Double:
         self.free = threading.Event()
         self.entered = threading.Event()
         self.free.set()
+        self.during = lambda first: None
 
     def run(self, inputs, outputs):
         self.entered.set()
         assert self.free.wait(10)
         first = inputs[0][:, 0, 0, 0]
         self.batches.append(first.tolist())
+        self.during(first)
         if POISON in first:
             raise FaultError("poison")
         return (first.astype(np.float32) * 2,)
@@ -144,7 +146,7 @@ def test_the_late_are_dropped_before_they_run():
 
 def test_a_deadline_that_cannot_be_kept_is_refused_at_once():
     async def body(batcher, session):
-        batcher.budget.seconds_per_pixel = 1.0
+        batcher.pace.ran(4, 1, 4.0, full=True)
         with pytest.raises(DeadlineError, match="shorter than the work"):
             await batcher.submit(images(1), ("y",), soon(2))
         assert session.batches == []
@@ -152,9 +154,82 @@ def test_a_deadline_that_cannot_be_kept_is_refused_at_once():
     scenario(body)
 
 
+def test_what_would_be_late_behind_the_queue_is_refused_at_once():
+    async def body(batcher, session):
+        batcher.pace.ran(4, 1, 0.4, full=True)
+        tasks = await held(batcher, session, images(1), images(2), expires=soon(100))
+        with pytest.raises(DeadlineError, match="queue"):
+            await batcher.submit(images(3), ("y",), soon(1.5))
+        last = asyncio.create_task(batcher.submit(images(4), ("y",), soon(2.5)))
+        await asyncio.sleep(0.01)
+        session.free.set()
+        assert (await last).outputs[0].tolist() == [8]
+        await asyncio.gather(*tasks)
+        assert session.batches == [[0], [1, 2, 4]]
+
+    scenario(body)
+
+
+def test_a_hiccup_does_not_shut_the_door():
+    async def body(batcher, session):
+        batcher.pace.ran(4, 1, 0.4, full=True)
+        batcher.pace.ran(4, 1, 4000, full=True)
+        assert (await batcher.submit(images(1), ("y",), soon(1))).outputs[0].tolist() == [2]
+
+    scenario(body)
+
+
+def test_the_next_full_batch_is_copied_while_one_runs():
+    async def body(batcher, session):
+        large = [images(value, size=256) for value in range(1, 10)]
+        session.free.clear()
+        first = asyncio.create_task(batcher.submit(images(0, size=256), ("y",), soon()))
+        await asyncio.to_thread(session.entered.wait)
+        rest = [asyncio.create_task(batcher.submit(block, ("y",), soon())) for block in large]
+        await asyncio.sleep(0.05)
+        session.free.set()
+        answers = await asyncio.gather(first, *rest)
+        assert [done.outputs[0].tolist() for done in answers] == [[2 * value] for value in range(10)]
+        assert session.batches == [[0], [*range(1, 9)], [9]]
+
+    scenario(body)
+
+
+def test_poison_in_a_batch_that_was_copied_ahead_fails_alone():
+    async def body(batcher, session):
+        blocks = [images(*values, size=256) for values in ([1] * 8, [2] * 8, [3, 4, POISON], [5] * 5)]
+        tasks = await held(batcher, session, *blocks)
+        session.free.set()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(results[3], FaultError)
+        assert [results[i].outputs[0].tolist() for i in (1, 2, 4)] == [[2] * 8, [4] * 8, [10] * 5]
+
+    scenario(body)
+
+
+def test_a_batch_that_was_copied_ahead_and_that_nobody_waits_for_any_more_does_not_run():
+    async def body(batcher, session):
+        tasks = await held(batcher, session, images(*[1] * 8, size=256), images(*[2] * 8, size=256))
+        gone, loop = threading.Event(), asyncio.get_running_loop()
+        tasks[2].add_done_callback(lambda _: gone.set())
+
+        def cancel_the_second(first):
+            if first[0] == 1:
+                loop.call_soon_threadsafe(tasks[2].cancel)
+                assert gone.wait(10)
+
+        session.during = cancel_the_second
+        session.free.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert (await batcher.submit(images(7), ("y",), soon())).outputs[0].tolist() == [14]
+        assert session.batches == [[0], [1] * 8, [7]]
+
+    scenario(body)
+
+
 def test_a_full_queue_says_when_to_come_again():
     async def body(batcher, session):
-        batcher.budget.seconds_per_pixel = 0.01
+        batcher.pace.ran(1, 1, 0.01, full=True)
         with batcher.budget.reserve(60) as mine:
             with pytest.raises(OverloadError) as full, batcher.budget.reserve(41):
                 pass

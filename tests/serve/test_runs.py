@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from serve import tiling
 from serve.batcher import Batcher
 from serve.blocks import Block, Fit
 from serve.errors import DeadlineError, FaultError, RequestError
@@ -123,7 +124,8 @@ def test_a_tile_that_fails_fails_its_image_and_leaves_nothing_in_the_queue(scena
 
 def test_a_deadline_that_the_whole_image_cannot_keep_is_refused_before_the_first_tile(scenario):
     async def body(model, threads):
-        model.batcher.budget.seconds_per_pixel = 1 / 1000
+        tile = tiling.plan(100, 100, model.run_pixels, tiling.Reach.of(model.metadata))[0]
+        model.batcher.pace.ran(tile.pixels, 1, 1.0, full=True)
         with pytest.raises(DeadlineError, match="shorter than the work"):
             await work(model, block(1, 100, 100, 3), threads, seconds=5.0)
         assert model.session.shapes == []

@@ -4,18 +4,19 @@ import time
 import numpy as np
 import pytest
 
+from serve.pace import Pace
 from serve.waiting import BatchLimits, Waiting, Work
 
 FOREVER = float("inf")
 
 
-def work(count=1, size=4, expires=FOREVER, outputs=("y",)):
-    return Work((np.zeros((count, size, size, 3), np.uint8),), outputs, expires, future=None)
+def work(count=1, size=4, expires=FOREVER, outputs=("y",), each=0.0):
+    return Work((np.zeros((count, size, size, 3), np.uint8),), outputs, expires, None, each)
 
 
 @pytest.fixture
 def waiting():
-    return Waiting(BatchLimits(images=4, pixels=100))
+    return Waiting(BatchLimits(images=4, pixels=100), Pace())
 
 
 def taken(batch):
@@ -31,19 +32,80 @@ def test_equal_sizes_run_together_the_oldest_first(waiting):
     assert taken(waiting.take()) == [(d, 0, 1)]
 
 
-def test_a_large_block_is_cut_and_the_rest_shared(waiting):
+def test_a_large_block_is_cut_and_takes_turns_with_the_others(waiting):
     a, b = work(6), work(1)
     waiting.add(a)
     waiting.add(b)
     assert taken(waiting.take()) == [(a, 0, 4)]
-    assert taken(waiting.take()) == [(a, 4, 6), (b, 0, 1)]
+    assert taken(waiting.take()) == [(b, 0, 1), (a, 4, 6)]
+
+
+def test_a_large_block_takes_turns_with_those_of_other_sizes(waiting):
+    a, b = work(12), work(1, size=5)
+    waiting.add(a)
+    waiting.add(b)
+    assert [taken(waiting.take()) for _ in range(4)] == [[(a, 0, 4)], [(b, 0, 1)], [(a, 4, 8)], [(a, 8, 12)]]
+
+
+def test_a_batch_says_why_it_left(waiting):
+    for _ in range(5):
+        waiting.add(work())
+    assert [waiting.take().why for _ in range(2)] == ["full", "free"]
+
+
+def test_a_full_batch_is_taken_ahead_and_no_other(waiting):
+    assert waiting.take_full(0) is None
+    blocks = [work() for _ in range(5)]
+    for block in blocks[:3]:
+        waiting.add(block)
+    assert waiting.take_full(0) is None
+    for block in blocks[3:]:
+        waiting.add(block)
+    assert waiting.take_full(4 * 48 + 1) is None
+    assert taken(waiting.take_full(4 * 48)) == [(block, 0, 1) for block in blocks[:4]]
+    assert waiting.take_full(0) is None
+
+
+def test_what_is_dropped_fills_no_batch_and_keeps_no_images(waiting):
+    blocks = [work() for _ in range(4)]
+    for block in blocks:
+        waiting.add(block)
+    waiting.discard(blocks[0])
+    assert blocks[0].inputs == ()
+    assert waiting.take_full(0) is None
+    assert taken(waiting.take()) == [(block, 0, 1) for block in blocks[1:]]
+
+
+def test_the_time_that_what_waits_will_take_is_known(waiting):
+    a, b, c = work(6, each=0.5), work(2, each=0.25), work(expires=time.monotonic() - 1, each=8.0)
+    for each in (a, b, c):
+        waiting.add(each)
+    assert waiting.seconds == 11.5
+    waiting.take()
+    assert waiting.seconds == 9.5
+    waiting.discard(b)
+    waiting.discard(b)
+    assert waiting.seconds == 9.0
+    waiting.take()
+    assert waiting.seconds == 0
+
+
+def test_what_cannot_be_done_in_time_any_more_leaves():
+    pace = Pace()
+    pace.ran(16, 1, 1.6, full=True)
+    waiting = Waiting(BatchLimits(images=4, pixels=100), pace)
+    hopeless, fine = work(expires=time.monotonic() + 1), work(expires=time.monotonic() + 10)
+    waiting.add(hopeless)
+    waiting.add(fine)
+    batch = waiting.take()
+    assert (taken(batch), batch.late) == ([(fine, 0, 1)], [hopeless])
 
 
 def test_pixels_bound_a_batch_but_one_image_always_runs(waiting):
     a, b = work(3, size=7), work(2, size=40)
     waiting.add(a)
     waiting.add(b)
-    assert [taken(waiting.take()) for _ in range(4)] == [[(a, 0, 2)], [(a, 2, 3)], [(b, 0, 1)], [(b, 1, 2)]]
+    assert [taken(waiting.take()) for _ in range(4)] == [[(a, 0, 2)], [(b, 0, 1)], [(a, 2, 3)], [(b, 1, 2)]]
 
 
 def test_late_ones_leave_without_running(waiting):
