@@ -16,10 +16,12 @@ from serve.blocks import Block
 from serve.catalogue import Served
 from serve.errors import RequestError, Violation
 from serve.metadata import ModelMetadata
+from serve.tensors import outputs_of
 
-__all__ = ["IN_FLIGHT", "all_of", "check_floats", "check_sizes", "run_block"]
+__all__ = ["IN_FLIGHT", "all_of", "check_reply", "check_sizes", "run_block"]
 
 IN_FLIGHT = 4  # tiles of one block that wait or run: enough to cut the next while one runs, too few to fill the memory
+FIELDS = {"feature_map": "feature_maps", "probabilities": "probabilities"}  # output -> what asks for it
 
 Array = NDArray[Any]
 
@@ -41,28 +43,27 @@ def check_sizes(model: Served, blocks: Sequence[Block]) -> None:
             raise RequestError(Violation(f"images[{block.where[0]}]", rule))
 
 
-def check_floats(metadata: ModelMetadata, outputs: Sequence[str], blocks: Sequence[Block], most: int) -> None:
-    """Refuse numbers of each pixel that would never fit into a reply, before any is computed.
+def check_reply(metadata: ModelMetadata, outputs: Sequence[str], blocks: Sequence[Block], most: int) -> None:
+    """Refuse what would never fit into a reply, before any of it is computed.
 
     Args:
         metadata: of the model.
-        outputs: names of what is wanted.
+        outputs: names of what the reply holds as it is.
         blocks: the images of the request.
         most: bytes of a reply.
 
     Raises:
-        RequestError: they would not.
+        RequestError: it would not; of the field whose part is the largest.
     """
-    if metadata.kind == "encoder" and "feature_map" in outputs:
-        field, channels, unit = "feature_maps", metadata.embedding_size, metadata.stride
-    elif metadata.kind == "segmenter" and "probabilities" in outputs:
-        field, channels, unit = "probabilities", len(metadata.classes), 1
-    else:
-        return
-    places = sum(len(b.image) * -(-b.image.shape[1] // unit) * -(-b.image.shape[2] // unit) for b in blocks)
-    if (size := 4 * channels * places) > most:
-        rule = f"would be {size} bytes, a reply holds {most}: ask without them, or for fewer or smaller images"
-        raise RequestError(Violation(field, rule))
+    sizes = {
+        output.name: sum(output.nbytes(*block.image.shape[:3]) for block in blocks)
+        for output in outputs_of(metadata)
+        if output.name in outputs
+    }
+    if (size := sum(sizes.values())) > most:
+        largest = max(sizes, key=lambda name: sizes[name])
+        rule = f"a reply holds {most} bytes, this would make {size}: ask without them, or for fewer or smaller images"
+        raise RequestError(Violation(FIELDS.get(largest, "images"), rule))
 
 
 async def run_block(model: Served, block: Block, outputs: tuple[str, ...], expires: float, threads: Executor) -> Done:

@@ -32,6 +32,7 @@ from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 
 from serve.catalogue import Catalogue
+from serve.compute import Compute
 from serve.config import ServeConfig
 from serve.cpu import usable_cpus
 from serve.errors import AddressError
@@ -81,7 +82,8 @@ class Server:
         self._config = config
         self._threads = ThreadPoolExecutor(config.threads or usable_cpus(), thread_name_prefix="decode")
         self._models = models
-        services = [SymaeService(self._models, config, self._threads).offer()]
+        compute = Compute(config, self._threads)
+        services = [SymaeService(self._models, compute).offer()]
         self._names = [service.name for service in services]
         self._rpc = Rpc(services, default_deadline=config.default_deadline, window=config.stream_window)
         self._health = health.HealthServicer()

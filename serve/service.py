@@ -6,22 +6,19 @@ A call is an async function from request and deadline to response that raises th
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from google.protobuf.message_factory import GetMessageClass
 from numpy.typing import NDArray
 
-from serve import codec, pictures, runs
+from serve import codec, pictures
 from serve.batcher import Done
-from serve.blocks import MIN_COST, Block, Fit, Limits
+from serve.blocks import Block
 from serve.catalogue import Catalogue, Served
-from serve.config import ServeConfig
+from serve.compute import Answer, Compute, Job
 from serve.errors import RequestError, Violation
 from serve.metadata import Kind
 from serve.pb.symae.v1 import symae_pb2 as pb
@@ -31,6 +28,8 @@ __all__ = ["SymaeService"]
 
 Array = NDArray[Any]
 DESCRIPTOR = pb.DESCRIPTOR.services_by_name["SymaeService"]
+RAW = (pb.ENCODING_UNSPECIFIED, pb.ENCODING_RAW)
+PICTURES = ("reconstruction", "labels")  # outputs that may travel compressed
 STREAM = "Stream"  # a method's name with this before it takes its messages as a stream, each in a wrapper
 _KINDS = {
     "autoencoder": pb.MODEL_KIND_AUTOENCODER,
@@ -40,55 +39,12 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What a model computed for the blocks of one request."""
-
-    model: Served
-    blocks: Sequence[Block]
-    done: Sequence[Done]
-
-    def rows(self, output: int) -> list[Array]:
-        """One array for each image, in the order of the request."""
-        if len(self.blocks) == 1:
-            return list(self.done[0].outputs[output])
-        rows: dict[int, Array] = {}
-        for block, done in zip(self.blocks, self.done, strict=True):
-            rows.update(zip(block.where, done.outputs[output], strict=True))
-        return [rows[index] for index in range(len(rows))]
-
-    def matrix(self, output: int) -> Array:
-        """One row for each image: (N, ...)."""
-        return self.done[0].outputs[output] if len(self.blocks) == 1 else np.stack(self.rows(output))
-
-    @property
-    def queue(self) -> float:
-        """Seconds until the last block began to run."""
-        return max(done.queue for done in self.done)
-
-    @property
-    def run(self) -> float:
-        """Seconds of all runs that it took part in."""
-        return sum(done.run for done in self.done)
-
-    @property
-    def answered(self) -> pb.Answered:
-        return pb.Answered(
-            model=self.model.name,
-            version=self.model.version,
-            queue_micros=int(1e6 * self.queue),
-            run_micros=int(1e6 * self.run),
-        )
-
-
 class SymaeService:
     """The calls of symae.v1; each takes a request with its ticket and gives the response."""
 
-    def __init__(self, models: Catalogue, config: ServeConfig, threads: Executor) -> None:
+    def __init__(self, models: Catalogue, compute: Compute) -> None:
         self._models = models
-        self._threads = threads
-        self._limits = Limits(config.max_request_images, config.max_image_pixels, config.queue_pixels)
-        self._reply_bytes = config.max_message_bytes
+        self._run = compute
 
     def offer(self) -> Service:
         """Say which method is which call."""
@@ -109,7 +65,7 @@ class SymaeService:
         if request.keep_known:
             answer = _keep_known(answer)
         images = await self._pictures(answer.rows(0), request.encoding)
-        return pb.ReconstructResponse(images=images, answered=answer.answered)
+        return pb.ReconstructResponse(images=images, answered=_answered(answer))
 
     async def embed(self, request: pb.EmbedRequest, ticket: Ticket) -> pb.EmbedResponse:
         """Describe each image by a vector."""
@@ -117,7 +73,7 @@ class SymaeService:
         answer = await self._compute("encoder", request, outputs, ticket, fit=not request.keep_size)
         maps = [pictures.to_tensor(row) for row in answer.rows(1)] if request.feature_maps else None
         return pb.EmbedResponse(
-            embeddings=pictures.to_tensor(answer.matrix(0)), feature_maps=maps, answered=answer.answered
+            embeddings=pictures.to_tensor(answer.matrix(0)), feature_maps=maps, answered=_answered(answer)
         )
 
     async def classify(self, request: pb.ClassifyRequest, ticket: Ticket) -> pb.ClassifyResponse:
@@ -126,7 +82,7 @@ class SymaeService:
         probabilities, classes = answer.matrix(0), answer.model.metadata.classes
         top = [_top(row, classes, request.top_k) for row in probabilities] if request.top_k else None
         return pb.ClassifyResponse(
-            probabilities=pictures.to_tensor(probabilities), classes=classes, top=top, answered=answer.answered
+            probabilities=pictures.to_tensor(probabilities), classes=classes, top=top, answered=_answered(answer)
         )
 
     async def segment(self, request: pb.SegmentRequest, ticket: Ticket) -> pb.SegmentResponse:
@@ -138,7 +94,7 @@ class SymaeService:
         labels = await self._pictures([row[:, :, None] for row in answer.rows(0)], request.encoding)
         maps = [pictures.to_tensor(row) for row in answer.rows(1)] if request.probabilities else None
         return pb.SegmentResponse(
-            labels=labels, probabilities=maps, classes=answer.model.metadata.classes, answered=answer.answered
+            labels=labels, probabilities=maps, classes=answer.model.metadata.classes, answered=_answered(answer)
         )
 
     async def list_models(self, request: pb.ListModelsRequest, ticket: Ticket) -> pb.ListModelsResponse:  # noqa: ARG002
@@ -155,45 +111,34 @@ class SymaeService:
         *,
         masks: Sequence[pb.Mask] = (),
         fit: bool = False,
-    ) -> _Answer:
-        codec.check_counts(request.images, masks, self._limits)
+    ) -> Answer:
+        images, limits = request.images, self._run.limits
+        codec.check_counts(images, masks, limits)
         model = self._models.pick(kind, request.model)
-        ticket.model, ticket.images = model.statistics, len(request.images)
-        how = model.fit if fit else None
-        if how:
-            self._refuse_above_the_queue(how.cost(len(request.images)))
-        with model.batcher.budget.reserve(min(self._limits.pixels, codec.wire_cost(request.images))) as reservation:
-            with ticket.reading():
-                blocks = await self._read(model, request.images, masks, how)
-            cost = sum(block.cost for block in blocks)
-            self._refuse_above_the_queue(cost)
-            reservation.resize(cost)
-            runs.check_sizes(model, blocks)
-            runs.check_floats(model.metadata, outputs, blocks, self._reply_bytes)
-            works = [runs.run_block(model, block, outputs, ticket.expires, self._threads) for block in blocks]
-            answer = _Answer(model, blocks, [await works[0]] if len(works) == 1 else await runs.all_of(works))
-            ticket.ran(queue=answer.queue, run=answer.run)
-            return answer
-
-    def _refuse_above_the_queue(self, cost: int) -> None:
-        """Say that it never fits, where "try again" would be said for ever."""
-        if cost > self._limits.pixels:
-            rule = f"at most {self._limits.pixels} pixels in one request, as the model takes the images"
-            raise RequestError(Violation("images", f"{rule} (one counts as {MIN_COST} at least), got {cost}"))
-
-    async def _read(
-        self, model: Served, images: Sequence[pb.Image], masks: Sequence[pb.Mask], fit: Fit | None
-    ) -> list[Block]:
-        channels = model.metadata.channels
-        read = functools.partial(codec.read_blocks, images, masks, channels=channels, limits=self._limits, fit=fit)
-        if fit is None and not codec.needs_thread(images, masks):
-            return read()
-        return await asyncio.get_running_loop().run_in_executor(self._threads, read)
+        how, channels = model.fit if fit else None, model.metadata.channels
+        job = Job(
+            images=len(images),
+            cost=codec.wire_cost(images),
+            read=functools.partial(codec.read_blocks, images, masks, channels=channels, limits=limits, fit=how),
+            slow=how is not None or codec.needs_thread(images, masks),
+            outputs=outputs,
+            raw=_raw(outputs, request),
+            fit=how,
+        )
+        return await self._run(model, job, ticket)
 
     async def _pictures(self, arrays: list[Array], encoding: int) -> list[pb.Image]:
-        if encoding in (pb.ENCODING_UNSPECIFIED, pb.ENCODING_RAW):
+        if encoding in RAW:
             return pictures.to_pictures(arrays, encoding)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, pictures.to_pictures, arrays, encoding)
+        written: list[pb.Image] = await self._run.thread(pictures.to_pictures, arrays, encoding)
+        return written
+
+
+def _raw(outputs: tuple[str, ...], request: Any) -> tuple[str, ...]:
+    """Name the outputs whose size in the reply is known: all but pictures that will be compressed."""
+    if getattr(request, "encoding", pb.ENCODING_RAW) in RAW:
+        return outputs
+    return tuple(name for name in outputs if name not in PICTURES)
 
 
 def _wrapped(call: Call, method: str) -> Call:
@@ -205,12 +150,21 @@ def _wrapped(call: Call, method: str) -> Call:
     return one
 
 
-def _keep_known(answer: _Answer) -> _Answer:
+def _keep_known(answer: Answer) -> Answer:
     done = [
         Done((_known(block, result.outputs[0]),), result.queue, result.run)
         for block, result in zip(answer.blocks, answer.done, strict=True)
     ]
-    return _Answer(answer.model, answer.blocks, done)
+    return Answer(answer.model, answer.blocks, done)
+
+
+def _answered(answer: Answer) -> pb.Answered:
+    return pb.Answered(
+        model=answer.model.name,
+        version=answer.model.version,
+        queue_micros=int(1e6 * answer.queue),
+        run_micros=int(1e6 * answer.run),
+    )
 
 
 def _known(block: Block, reconstruction: Array) -> Array:

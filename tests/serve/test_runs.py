@@ -12,7 +12,7 @@ from serve.batcher import Batcher
 from serve.blocks import Block, Fit
 from serve.errors import DeadlineError, FaultError, RequestError
 from serve.models import Model
-from serve.runs import IN_FLIGHT, check_floats, check_sizes, run_block
+from serve.runs import IN_FLIGHT, check_reply, check_sizes, run_block
 from serve.waiting import BatchLimits
 
 LIMIT = 256
@@ -145,16 +145,18 @@ def test_a_classifier_takes_what_runs_at_once_or_has_its_training_size(toys, fit
 
 
 @pytest.mark.parametrize(
-    ("kind", "output", "bytes_", "field"),
+    ("kind", "outputs", "bytes_", "field"),
     [
-        ("encoder", "feature_map", 2 * 3 * 5 * 6 * 4, "feature_maps"),
-        ("segmenter", "probabilities", 2 * 3 * 10 * 11 * 4, "probabilities"),
+        ("encoder", ("feature_map",), 2 * 3 * 5 * 6 * 4, "feature_maps"),
+        ("encoder", ("embedding", "feature_map"), 2 * 3 * 4 + 2 * 3 * 5 * 6 * 4, "feature_maps"),
+        ("segmenter", ("probabilities",), 2 * 3 * 10 * 11 * 4, "probabilities"),
+        ("segmenter", ("labels", "probabilities"), 2 * 10 * 11 + 2 * 3 * 10 * 11 * 4, "probabilities"),
+        ("autoencoder", ("reconstruction",), 2 * 10 * 11 * 3, "images"),
     ],
 )
-def test_numbers_that_no_reply_holds_are_refused_before_they_are_computed(toys, kind, output, bytes_, field):
+def test_what_no_reply_holds_is_refused_before_it_is_computed(toys, kind, outputs, bytes_, field):
     metadata, blocks = toys.metadata(kind, stride=2), [block(1, 10, 11, 3), block(1, 10, 11, 3)]
-    check_floats(metadata, (output,), blocks, bytes_)
-    check_floats(metadata, ("embedding", "labels"), blocks, 1)
-    check_floats(toys.metadata("classifier"), ("probabilities",), blocks, 1)
-    with pytest.raises(RequestError, match=rf"{field}: would be {bytes_} bytes"):
-        check_floats(metadata, (output,), blocks, bytes_ - 1)
+    check_reply(metadata, outputs, blocks, bytes_)
+    check_reply(metadata, (), blocks, 1)  # what is compressed on its way
+    with pytest.raises(RequestError, match=rf"{field}: a reply holds {bytes_ - 1} bytes, this would make {bytes_}:"):
+        check_reply(metadata, outputs, blocks, bytes_ - 1)
