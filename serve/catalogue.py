@@ -55,8 +55,8 @@ class Queue(Protocol):
     async def submit(self, inputs: tuple[Array, ...], outputs: tuple[str, ...], expires: float) -> Done:
         """Run the model on a block of images of one size."""
 
-    def refuse_late(self, pixels: int, expires: float) -> None:
-        """Say at once that so many pixels will not be done in time."""
+    def refuse_late(self, images: int, size: int, expires: float) -> None:
+        """Say at once that so many images of so many pixels will not be done in time."""
 
 
 class Served(Protocol):
