@@ -8,7 +8,6 @@ folders would overwrite each other's results, so the list is refused.
 from __future__ import annotations
 
 import csv
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,8 +19,8 @@ from numpy.typing import NDArray
 
 from serve import image
 from serve.client import Client
-from serve.connect import AT_A_TIME, TIMEOUT
-from serve.errors import JobError, ModelNotFoundError, OverloadError, RequestError, ServeError, UnavailableError
+from serve.connect import AT_A_TIME
+from serve.errors import JobError, ModelNotFoundError, RequestError, ServeError, UnavailableError
 from serve.files import appears_whole
 from serve.metadata import Kind
 from serve.paths import printable
@@ -133,7 +132,7 @@ def _each(
 
     def attempt(file: SourceFile) -> R | Exception:
         try:
-            return _patiently(call, file)
+            return call(file)
         except UnavailableError:
             raise
         except (OSError, ServeError, image.ImageError) as error:
@@ -144,18 +143,6 @@ def _each(
     done = [(file, result) for file, result in results if not isinstance(result, Exception)]
     failed = tuple((printable(file.path), _reason(error)) for file, error in results if isinstance(error, Exception))
     return done, failed
-
-
-def _patiently(call: Callable[[SourceFile], R], file: SourceFile) -> R:
-    """Call, and call again when a full queue says when."""
-    ends = time.monotonic() + TIMEOUT
-    while True:
-        try:
-            return call(file)
-        except OverloadError as error:
-            if time.monotonic() + error.retry_after > ends:
-                raise
-            time.sleep(error.retry_after)
 
 
 def _reason(error: Exception) -> str:

@@ -3,140 +3,120 @@
     with Client("localhost:50051") as client:
         vectors = client.embed([Path("cat.jpg")]).embeddings
 
-    async with AsyncClient("localhost:50051") as client:
-        result = await client.reconstruct([noisy], masks=[holes], keep_known=True)
+    async with AsyncClient("models.example:443", tls=Tls(), token=token, patience=30) as client:
+        result = await client.using(timeout=5).reconstruct([noisy], masks=[holes], keep_known=True)
 
-A call is stated once, as an `_Rpc` on `_Calls`: its request builder gives both clients' methods their
-signature. The methods take, beside the builder's arguments, none: a client has one timeout.
+The calls themselves stand in `serve.methods`. Both raise the class that the server raised; see `serve.errors`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+import asyncio
+import copy
+import dataclasses
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
+from typing import Any, Self, TypeVar
 
 import grpc
 import grpc.aio
 
-from serve import calls, results
-from serve.pb.symae.v1 import symae_pb2 as pb
+from serve.channel import CallOptions, Tls, health_request, health_stub, is_healthy, is_unhealthy, open_channel
+from serve.methods import Calls, Rpc, Stream
 from serve.status import from_call
 
-__all__ = ["MAX_MESSAGE", "AsyncClient", "Client"]
+__all__ = ["AsyncClient", "Client", "Connection", "Tls"]
 
-P = ParamSpec("P")
 Q = TypeVar("Q")
 R = TypeVar("R")
-MAX_MESSAGE = 512 << 20  # the largest image that `serve.image` reads, as RGB, is 300 MB
-SERVICE = "symae.v1.SymaeService"
-# UNAVAILABLE alone is safe to try again: the server refused before it began.
-SERVICE_CONFIG = json.dumps(
-    {
-        "methodConfig": [
-            {
-                "name": [{"service": SERVICE}],
-                "retryPolicy": {
-                    "maxAttempts": 4,
-                    "initialBackoff": "0.1s",
-                    "maxBackoff": "2s",
-                    "backoffMultiplier": 2,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
-                },
-            }
-        ]
-    }
-)
-OPTIONS: list[tuple[str, Any]] = [
-    ("grpc.max_receive_message_length", MAX_MESSAGE),
-    ("grpc.max_send_message_length", MAX_MESSAGE),
-    ("grpc.service_config", SERVICE_CONFIG),
-    ("grpc.keepalive_time_ms", 60_000),
-]
+HEALTH_TIMEOUT = 5.0  # seconds, where the client has no timeout of its own
 
 
-class _Rpc(Generic[P, R]):
-    """One call: as an attribute of a client, a method that builds the request, sends it and reads the answer."""
-
-    def __init__(self, name: str, build: Callable[P, Any], read: Callable[[Any], R], response: Any) -> None:
-        self.path = f"/{SERVICE}/{name}"
-        self.build, self.read, self.parse = build, read, response.FromString
-        self.__doc__ = build.__doc__
-        self.__wrapped__ = build  # for help() and editors
-
-    @overload
-    def __get__(self, client: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, client: Client, owner: type) -> Callable[P, R]: ...
-    @overload
-    def __get__(self, client: AsyncClient, owner: type) -> Callable[P, Awaitable[R]]: ...
-    def __get__(self, client: Client | AsyncClient | None, owner: type) -> Any:
-        if client is None:
-            return self
-
-        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return client._send(self, self.build(*args, **kwargs))
-
-        return call
-
-
-class _Stream(Generic[Q, R]):
-    """One stream: a method from requests, as the builders of `serve.calls` make them, to answers in their order."""
-
-    def __init__(self, name: str, read: Callable[[Any], R], request: Any, response: Any) -> None:
-        self.path = f"/{SERVICE}/{name}"
-        self.read, self.wrap, self.parse = read, request, response.FromString
-        self.__doc__ = "Send requests one after another; yields their answers in the same order."
-
-    @overload
-    def __get__(self, client: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, client: Client, owner: type) -> Callable[[Iterable[Q]], Iterator[R]]: ...
-    @overload
-    def __get__(self, client: AsyncClient, owner: type) -> Callable[[AsyncIterator[Q]], AsyncIterator[R]]: ...
-    def __get__(self, client: Client | AsyncClient | None, owner: type) -> Any:
-        return self if client is None else lambda requests: client._exchange(self, requests)
-
-
-class _Calls:
-    """The calls that both clients have."""
-
-    reconstruct = _Rpc("Reconstruct", calls.reconstruct_request, results.read_reconstruction, pb.ReconstructResponse)
-    embed = _Rpc("Embed", calls.embed_request, results.read_embeddings, pb.EmbedResponse)
-    classify = _Rpc("Classify", calls.classify_request, results.read_classification, pb.ClassifyResponse)
-    segment = _Rpc("Segment", calls.segment_request, results.read_segmentation, pb.SegmentResponse)
-    models = _Rpc("ListModels", calls.models_request, results.read_models, pb.ListModelsResponse)
-
-    stream_reconstruct: _Stream[pb.ReconstructRequest, results.Reconstruction] = _Stream(
-        "StreamReconstruct", results.read_reconstruction, pb.StreamReconstructRequest, pb.StreamReconstructResponse
-    )
-    stream_embed: _Stream[pb.EmbedRequest, results.Embeddings] = _Stream(
-        "StreamEmbed", results.read_embeddings, pb.StreamEmbedRequest, pb.StreamEmbedResponse
-    )
-    stream_classify: _Stream[pb.ClassifyRequest, results.Classification] = _Stream(
-        "StreamClassify", results.read_classification, pb.StreamClassifyRequest, pb.StreamClassifyResponse
-    )
-    stream_segment: _Stream[pb.SegmentRequest, results.Segmentation] = _Stream(
-        "StreamSegment", results.read_segmentation, pb.StreamSegmentRequest, pb.StreamSegmentResponse
-    )
-
-
-class Client(_Calls):
-    """Calls from threads; may be shared between them.
+class Connection(Calls):
+    """What both clients share.
 
     Args:
         address: HOST:PORT.
-        timeout: seconds for each call, and for each whole stream; None: the server's default deadline.
+        timeout: seconds for each attempt of a call, and for each whole stream; None: the server's default deadline.
+        tls: encrypt the connection; None: not encrypted, the token included.
+        token: bearer token that the server wants to see.
+        request_id: under which the server logs the calls; empty: it makes one for each.
+        patience: seconds within which a call that finds the server's queue full is made again, when the server says;
+            0: it raises OverloadError at once. Streams are not begun again.
+        keepalive: seconds of silence in a call after which the server is asked whether it is still there. Servers
+            hang up on who asks more often than they allow.
 
     Raises:
+        ConfigError: a file of `tls` is missing, or holds no PEM.
         ServeError: from every call, the class that the server raised; see `serve.errors`.
     """
 
-    def __init__(self, address: str, *, timeout: float | None = None) -> None:
-        self._timeout = timeout
-        self._channel = grpc.insecure_channel(address, options=OPTIONS)
+    _module: Any
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        timeout: float | None = None,
+        tls: Tls | None = None,
+        token: str = "",
+        request_id: str = "",
+        patience: float = 0.0,
+        keepalive: float = 60.0,
+    ) -> None:
+        self._options = CallOptions(timeout, token, request_id, patience)
+        self._channel = open_channel(self._module, address, tls, keepalive)
         self._stubs: dict[str, Callable[..., Any]] = {}
+        self._health = health_stub(self._channel)
+
+    def using(self, **changes: Any) -> Self:
+        """Return a client of the same connection whose calls go out otherwise; closing either closes both.
+
+        Args:
+            changes: new values of timeout, token, request_id, patience.
+        """
+        other = copy.copy(self)
+        other._options = dataclasses.replace(self._options, **changes)
+        return other
+
+    def _stub(self, rpc: Rpc[Any, Any], request: Any) -> Callable[..., Any]:
+        return self._stubs.get(rpc.path) or self._stubs.setdefault(
+            rpc.path, self._channel.unary_unary(rpc.path, type(request).SerializeToString, rpc.parse)
+        )
+
+    def _open(self, stream: Stream[Any, Any], requests: Any) -> Any:
+        stub = self._channel.stream_stream(stream.path, stream.wrap.SerializeToString, stream.parse)
+        return stub(requests, timeout=self._options.timeout, metadata=self._options.metadata)
+
+    def _check(self, model: str) -> Any:
+        timeout = self._options.timeout or HEALTH_TIMEOUT
+        return self._health(health_request(model), timeout=timeout, metadata=self._options.metadata)
+
+    def _pause(self, error: grpc.RpcError, began: float) -> float:
+        """Tell after how many seconds to call again, or raise what the call ended with."""
+        failure = from_call(error)
+        pause = self._options.pause(failure, began + self._options.patience - time.monotonic())
+        if pause is None:
+            raise failure from None
+        return pause
+
+
+class Client(Connection):
+    """Calls from threads; may be shared between them. What it is made with: see `Connection`."""
+
+    _module = grpc
+
+    def healthy(self, model: str = "") -> bool:
+        """Tell whether the server takes calls now, or whether it has this model ready.
+
+        Raises:
+            ServeError: the check itself was refused, e.g. for want of a token.
+        """
+        try:
+            return is_healthy(self._check(model))
+        except grpc.RpcError as error:
+            return not is_unhealthy(error)
 
     def close(self) -> None:
         """Drop the connection; calls under way are cancelled."""
@@ -150,19 +130,16 @@ class Client(_Calls):
     ) -> None:
         self.close()
 
-    def _send(self, rpc: _Rpc[Any, R], request: Any) -> R:
-        stub = self._stubs.get(rpc.path) or self._stubs.setdefault(
-            rpc.path, self._channel.unary_unary(rpc.path, type(request).SerializeToString, rpc.parse)
-        )
-        try:
-            response = stub(request, timeout=self._timeout)
-        except grpc.RpcError as error:
-            raise from_call(error) from None
-        return rpc.read(response)
+    def _send(self, rpc: Rpc[Any, R], request: Any) -> R:
+        stub, options, began = self._stub(rpc, request), self._options, time.monotonic()
+        while True:
+            try:
+                return rpc.read(stub(request, timeout=options.timeout, metadata=options.metadata))
+            except grpc.RpcError as error:
+                time.sleep(self._pause(error, began))
 
-    def _exchange(self, stream: _Stream[Q, R], requests: Iterable[Q]) -> Iterator[R]:
-        stub = self._channel.stream_stream(stream.path, stream.wrap.SerializeToString, stream.parse)
-        call = stub((stream.wrap(request=request) for request in requests), timeout=self._timeout)
+    def _exchange(self, stream: Stream[Q, R], requests: Iterable[Q]) -> Iterator[R]:
+        call = self._open(stream, (stream.wrap(request=request) for request in requests))
         try:
             for response in call:
                 yield stream.read(response.response)
@@ -172,13 +149,17 @@ class Client(_Calls):
             call.cancel()
 
 
-class AsyncClient(_Calls):
-    """The same calls from asyncio; see `Client`."""
+class AsyncClient(Connection):
+    """The same calls from asyncio. What it is made with: see `Connection`."""
 
-    def __init__(self, address: str, *, timeout: float | None = None) -> None:
-        self._timeout = timeout
-        self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
-        self._stubs: dict[str, Callable[..., Any]] = {}
+    _module = grpc.aio
+
+    async def healthy(self, model: str = "") -> bool:
+        """Tell whether the server takes calls now; see `Client.healthy`."""
+        try:
+            return is_healthy(await self._check(model))
+        except grpc.RpcError as error:
+            return not is_unhealthy(error)
 
     async def close(self) -> None:
         """Drop the connection; calls under way are cancelled."""
@@ -192,19 +173,16 @@ class AsyncClient(_Calls):
     ) -> None:
         await self.close()
 
-    async def _send(self, rpc: _Rpc[Any, R], request: Any) -> R:
-        stub = self._stubs.get(rpc.path) or self._stubs.setdefault(
-            rpc.path, self._channel.unary_unary(rpc.path, type(request).SerializeToString, rpc.parse)
-        )
-        try:
-            response = await stub(request, timeout=self._timeout)
-        except grpc.RpcError as error:
-            raise from_call(error) from None
-        return rpc.read(response)
+    async def _send(self, rpc: Rpc[Any, R], request: Any) -> R:
+        stub, options, began = self._stub(rpc, request), self._options, time.monotonic()
+        while True:
+            try:
+                return rpc.read(await stub(request, timeout=options.timeout, metadata=options.metadata))
+            except grpc.RpcError as error:
+                await asyncio.sleep(self._pause(error, began))
 
-    async def _exchange(self, stream: _Stream[Q, R], requests: AsyncIterator[Q]) -> AsyncIterator[R]:
-        stub = self._channel.stream_stream(stream.path, stream.wrap.SerializeToString, stream.parse)
-        call = stub((stream.wrap(request=request) async for request in requests), timeout=self._timeout)
+    async def _exchange(self, stream: Stream[Q, R], requests: AsyncIterator[Q]) -> AsyncIterator[R]:
+        call = self._open(stream, (stream.wrap(request=request) async for request in requests))
         try:
             async for response in call:
                 yield stream.read(response.response)

@@ -7,22 +7,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from serve import image
-from serve.client import MAX_MESSAGE, Client
+from serve.channel import MAX_MESSAGE, Access
+from serve.client import Client
 from serve.config import ServeConfig
 from serve.errors import JobError, UnavailableError
 from serve.metadata import Kind
 from serve.server import load_sessions, running
 from serve.shipped import about_shipped, shipped_models
 
-__all__ = ["AT_A_TIME", "TIMEOUT", "connected"]
+__all__ = ["AT_A_TIME", "connected"]
 
-TIMEOUT = 600.0  # seconds for one call
 AT_A_TIME = 8  # calls
+ANYHOW = Access()
 NEEDED = "give --models with a model repository, or --address HOST:PORT of a server"
 
 
 @contextmanager
-def connected(kind: Kind, address: str | None, models: Path | None, say: Callable[[str], None]) -> Iterator[Client]:
+def connected(
+    kind: Kind, address: str | None, models: Path | None, say: Callable[[str], None], access: Access = ANYHOW
+) -> Iterator[Client]:
     """Connect to a server, or serve a repository from this process for as long as it is needed.
 
     Args:
@@ -30,23 +33,31 @@ def connected(kind: Kind, address: str | None, models: Path | None, say: Callabl
         address: HOST:PORT of a server.
         models: a model repository; with neither, the shipped one, which has an auto-encoder alone.
         say: called with a line about the shipped model if it is used.
+        access: how the server is reached.
 
     Raises:
-        JobError: both are given, or neither for another kind.
+        JobError: both are given, or neither for another kind; or encryption without a server.
+        ConfigError: a certificate cannot be read.
         RepositoryError: the repository is not there or damaged; or this symae was installed without a model.
         UnavailableError: nobody answers at the address.
     """
     if address is not None and models is not None:
         raise JobError("both --address and --models are given: give one of them")
+    timeout = access.timeout
     if address is not None:
-        with Client(address, timeout=TIMEOUT) as client:
+        with Client(address, timeout=timeout, tls=access.tls, token=access.token, patience=timeout) as client:
             _greet(client, address)
             yield client
         return
+    if access.tls is not None:
+        raise JobError("a certificate or --tls is given without the --address of a server")
     if models is None:
         models = _shipped(kind, say)
-    config = _for_this_process()
-    with running(load_sessions(models, config), config) as own, Client(own, timeout=TIMEOUT) as client:
+    config = _for_this_process(timeout)
+    with (
+        running(load_sessions(models, config), config) as own,
+        Client(own, timeout=timeout, patience=timeout) as client,
+    ):
         yield client
 
 
@@ -66,11 +77,11 @@ def _shipped(kind: Kind, say: Callable[[str], None]) -> Path:
     return models
 
 
-def _for_this_process() -> ServeConfig:
+def _for_this_process(timeout: float) -> ServeConfig:
     return ServeConfig(
         address="localhost:0",
         max_message_bytes=MAX_MESSAGE,
         max_image_pixels=image.MAX_PIXELS,
         queue_pixels=AT_A_TIME * image.MAX_PIXELS,
-        default_deadline=TIMEOUT,
+        default_deadline=timeout,
     )

@@ -8,11 +8,14 @@ from typing import Any
 
 import click
 
+from symae.cli.access import access_options
+
 __all__ = ["classify", "reconstruct", "segment"]
 
 
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what the three commands share but --out."""
+    command = access_options(command)
     for add in (
         click.option("--model", default="", help="Name of the model; not needed where there is one of the kind."),
         click.option("--models", type=click.Path(path_type=Path), help="A model repository, to run in this process."),
@@ -45,6 +48,7 @@ def reconstruct(
     model: str,
     mask: Path | None,
     keep_known: bool,
+    access: Any,
 ) -> None:
     """Denoise IMAGES (files and folders), and fill what --mask marks as missing.
 
@@ -63,7 +67,7 @@ def reconstruct(
     from serve import batch
     from serve.connect import connected
 
-    with connected("autoencoder", address, models, _say) as client:
+    with connected("autoencoder", address, models, _say, access) as client:
         _report(batch.reconstruct(client, images, out, model=model, mask=mask, keep_known=keep_known))
 
 
@@ -72,7 +76,7 @@ def reconstruct(
 @_folder
 @click.option("--top", default=3, show_default=True, type=click.IntRange(1), help="Classes to show for each image.")
 def classify(
-    images: tuple[Path, ...], out: Path, address: str | None, models: Path | None, model: str, top: int
+    images: tuple[Path, ...], out: Path, address: str | None, models: Path | None, model: str, top: int, access: Any
 ) -> None:
     """Classify IMAGES (files and folders); prints the likeliest classes and writes OUT/classes.csv with all.
 
@@ -83,7 +87,7 @@ def classify(
     from serve import batch
     from serve.connect import connected
 
-    with connected("classifier", address, models, _say) as client:
+    with connected("classifier", address, models, _say, access) as client:
         outcome = batch.classify(client, images, out, model=model, top=top)
     _table(outcome.lines)
     _report(outcome)
@@ -92,7 +96,9 @@ def classify(
 @click.command()
 @_options
 @_folder
-def segment(images: tuple[Path, ...], out: Path, address: str | None, models: Path | None, model: str) -> None:
+def segment(
+    images: tuple[Path, ...], out: Path, address: str | None, models: Path | None, model: str, access: Any
+) -> None:
     """Segment IMAGES (files and folders); writes OUT/NAME.labels.png and OUT/NAME.overlay.png.
 
     \b
@@ -102,7 +108,7 @@ def segment(images: tuple[Path, ...], out: Path, address: str | None, models: Pa
     from serve import batch
     from serve.connect import connected
 
-    with connected("segmenter", address, models, _say) as client:
+    with connected("segmenter", address, models, _say, access) as client:
         _report(batch.segment(client, images, out, model=model))
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from serve import calls, errors
-from serve.client import SERVICE_CONFIG, AsyncClient, Client
+from serve.channel import SERVICE_CONFIG
+from serve.client import AsyncClient, Client
 from serve.config import ServeConfig
 from serve.server import load_sessions, running
 

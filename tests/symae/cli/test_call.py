@@ -184,6 +184,9 @@ def test_results_never_overwrite_each_other_or_the_image(repository, images, tmp
         (["--address", "localhost:1"], 1, "nobody answers at localhost:1"),
         (["--models", "REPOSITORY", "--model", "none"], 2, "no model 'none': there is toy-classifier of kind"),
         (["--models", "REPOSITORY", "--model", "toy-segmenter"], 2, "'toy-segmenter' is of kind segmenter"),
+        (["--models", "REPOSITORY", "--tls"], 2, "--tls is given without the --address"),
+        (["--address", "localhost:1", "--key", "k.pem"], 2, "a client's certificate and its key go together"),
+        (["--address", "localhost:1", "--root", "/none.pem"], 2, "cannot read /none.pem: No such file"),
         (["--models", "/nowhere"], 2, "no such model repository: /nowhere"),
     ],
 )
