@@ -1,36 +1,21 @@
-"""Every limit and choice of the server in one frozen class.
-
-It is read from a TOML file whose keys are the attributes below; what the command line gives wins.
-"""
+"""Every limit and choice of the server in one frozen class. Where the values come from is `serve.options`' business."""
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from serve.errors import ConfigError
 
-__all__ = ["ServeConfig", "load_config"]
+__all__ = ["ServeConfig"]
 
 MIB = 1 << 20
-# What a key of the file may hold, by the type of its default.
-_ACCEPTED: dict[type, Any] = {
-    bool: (bool,),
-    int: (int,),
-    float: (int, float),
-    str: (str,),
-    tuple: (list, tuple),
-}
 
 
 @dataclass(frozen=True)
 class ServeConfig:
     """How a server behaves; the defaults suit one machine and images up to 32 megapixels.
+
+    What is said of an attribute here is what `symae serve --help` says of its flag.
 
     Attributes:
         address: HOST:PORT to listen on; port 0 takes a free one. 0.0.0.0 for all interfaces.
@@ -87,47 +72,6 @@ class ServeConfig:
             raise ConfigError(f"warm_sizes must be sides of at least 1 pixel, got {list(self.warm_sizes)}")
 
 
-def load_config(path: Path | None, overrides: Mapping[str, object]) -> ServeConfig:
-    """Read a TOML file and lay the overrides over it.
-
-    Args:
-        path: the file; None: the defaults.
-        overrides: attribute of `ServeConfig` -> value; None values are passed over.
-
-    Raises:
-        ConfigError: the file is missing or no TOML, a key is unknown, or a value of the wrong type or range.
-    """
-    values: dict[str, Any] = _read(path) if path else {}
-    values.update({key: value for key, value in overrides.items() if value is not None})
-    known = {field.name: field.default for field in dataclasses.fields(ServeConfig)}
-    for key, value in values.items():
-        if key not in known:
-            nearest = difflib.get_close_matches(key, known, n=1, cutoff=0)[0]
-            raise ConfigError(f"unknown option {key!r}, did you mean {nearest!r}?")
-        values[key] = _typed(key, value, known[key])
-    return ServeConfig(**values)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the configuration {path}: {getattr(error, 'strerror', error)}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from error
-
-
-def _typed(key: str, value: Any, default: Any) -> Any:
-    kind = type(default)
-    if not isinstance(value, _ACCEPTED[kind]) or (isinstance(value, bool) and kind is not bool):
-        raise ConfigError(f"{key} must be of type {kind.__name__}, got {value!r}")
-    if kind is tuple:
-        item = int if key == "warm_sizes" else str
-        if not all(isinstance(entry, item) for entry in value):
-            raise ConfigError(f"{key} must be a list of {item.__name__}, got {value!r}")
-    return kind(value)
-
-
 def _at_least(name: str, value: float, least: int) -> None:
-    if value < least:
+    if not value >= least:  # so that NaN is none
         raise ConfigError(f"{name} must be at least {least}, got {value}")

@@ -2,55 +2,100 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from serve.options import Option
 
 __all__ = ["serve"]
 
 
-@click.command()
+class _Serve(click.Command):
+    """A command with a flag for every key of the configuration, listed when it is asked for."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Add those flags to the ones that are declared below."""
+        from serve.options import options
+
+        flags = [
+            click.Option(
+                [option.flag, *_ALSO.get(option.key, ())],
+                multiple=option.is_list,
+                metavar=_METAVARS.get(option.kind),
+                help=_help(option),
+            )
+            for option in options()
+        ]
+        return [*super().get_params(ctx), *flags]
+
+
+_ALSO = {"providers": ("--provider",)}  # as `symae embed` calls it
+_METAVARS = {"int": "INTEGER", "float": "NUMBER", "bool": "true|false"}
+
+
+def _help(option: Option) -> str:
+    text = option.text[:1].upper() + option.text[1:]
+    return f"{text}  [default: {option.shown}]" if option.shown else text
+
+
+@click.command(cls=_Serve)
 @click.argument("models", type=click.Path(path_type=Path), required=False)
-@click.option("--address", help="HOST:PORT to listen on; port 0 takes a free one.  [default: 127.0.0.1:50051]")
-@click.option("--config", "file", type=click.Path(path_type=Path), help="TOML file of limits and choices.")
-@click.option("--provider", "providers", multiple=True, help="CUDA, TensorRT, OpenVINO or CPU, in order of preference.")
-@click.option("--threads", type=click.IntRange(0), help="Threads of the CPU runtime.  [default: as many as there are]")
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    envvar="SYMAE_SERVE_CONFIG",
+    help="TOML file whose keys are the flags below; also from SYMAE_SERVE_CONFIG.",
+)
+@click.option("--print-config", is_flag=True, help="Print the configuration, and where each value is from; then end.")
 @click.option("--verbose", is_flag=True, help="Log what is loaded and answered.")
 def serve(
-    models: Path | None,
-    address: str | None,
-    file: Path | None,
-    providers: tuple[str, ...],
-    threads: int | None,
-    verbose: bool,
+    models: Path | None, file: Path | None, print_config: bool, verbose: bool, **flags: str | tuple[str, ...] | None
 ) -> None:
     """Serve every model of the repository MODELS, the newest version of each, until it is told to stop.
 
     Without MODELS, the one that comes with symae is served: an auto-encoder for photographs (symae reconstruct --help).
 
-    On SIGTERM or Ctrl-C the calls that were accepted are answered first. What stands in the
-    configuration file (address, batch_images, queue_pixels, grace, ...) is overridden by the options here.
+    On SIGTERM or Ctrl-C the calls that were accepted are answered first.
+
+    Each flag that follows --verbose is also a key of the configuration file (batch_images = 8) and a
+    variable of the environment (SYMAE_SERVE_BATCH_IMAGES=8). A flag wins over the environment, that over the file.
+    Lists are separated by commas.
 
     \b
     Example:
       symae serve models/ --address 0.0.0.0:50051
+      symae serve models/ --config serve.toml --print-config
     """
     import logging
 
-    from serve.config import load_config
+    from serve.options import resolve
+
+    given = {
+        key: ",".join(text) if isinstance(text, tuple) else text
+        for key, text in flags.items()
+        if text not in (None, ())
+    }
+    resolved = resolve(file, os.environ, given)
+    if print_config:
+        click.echo(resolved.to_toml(), nl=False)
+        return
+
     from serve.server import load_sessions, serve_until_stopped
     from serve.shipped import about_shipped, shipped_models
 
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    overrides = {"address": address, "providers": providers or None, "threads": threads}
-    config = load_config(file, overrides)
     if models is None:
         models = shipped_models()
         click.echo(f"serving {about_shipped()}", err=True)
-    sessions = load_sessions(models, config)
+    sessions = load_sessions(models, resolved.config)
     for session in sessions:
         click.echo(f"{session.file.name} version {session.file.version}: {session.metadata.kind} on {session.provider}")
-    serve_until_stopped(sessions, config, lambda at: click.echo(f"ready on {at}"))
+    serve_until_stopped(sessions, resolved.config, lambda at: click.echo(f"ready on {at}"))
     click.echo("stopped")

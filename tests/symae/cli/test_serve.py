@@ -1,10 +1,12 @@
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from click.testing import CliRunner
 
 from serve import server, shipped
+from serve.options import options
 from symae.cli import main
 
 
@@ -31,13 +33,34 @@ def test_a_bad_configuration_is_one_line_and_exit_2(tmp_path):
     (tmp_path / "serve.toml").write_text("graze = 1")
     result = run(tmp_path, "--config", tmp_path / "serve.toml")
     assert result.exit_code == 2
-    assert result.stderr == "symae: unknown option 'graze', did you mean 'grace'?\n"
+    message = f"symae: unknown option 'graze', did you mean 'grace'? (file {tmp_path / 'serve.toml'})\n"
+    assert result.stderr == message
 
 
 def test_threads_are_no_less_than_none(tmp_path):
     result = run(tmp_path, "--threads", "-1")
     assert result.exit_code == 2
-    assert "-1 is not in the range x>=0" in result.stderr
+    assert result.stderr == "symae: threads must be at least 0, got -1\n"
+
+
+def test_the_printed_configuration_can_be_fed_back(tmp_path, monkeypatch):
+    (tmp_path / "serve.toml").write_text("batch_images = 7\ngrace = 3\n")
+    monkeypatch.setenv("SYMAE_SERVE_GRACE", "4")
+    monkeypatch.setenv("SYMAE_SERVE_CONFIG", str(tmp_path / "serve.toml"))
+    first = run("--print-config", "--tf32", "true", "--provider", "CUDA", "--providers", "CPU")
+    assert first.exit_code == 0
+    assert tomllib.loads(first.stdout)["providers"] == ["CUDA", "CPU"]
+    for line in ("batch_images = 7", "grace = 4.0", "tf32 = true"):
+        assert line in first.stdout
+    monkeypatch.undo()
+    (tmp_path / "again.toml").write_text(first.stdout)
+    again = run("--config", tmp_path / "again.toml", "--print-config")
+    assert tomllib.loads(again.stdout) == tomllib.loads(first.stdout)
+
+
+def test_help_lists_every_key():
+    listed = run("--help").stdout
+    assert all(f" {option.flag}" in listed for option in options())
 
 
 def test_help_has_an_example():
