@@ -148,7 +148,9 @@ class CallOptions:
         return min(left, error.retry_after * random.uniform(1, 1 + JITTER))
 
 
-def open_channel(module: Any, address: str, tls: Tls | None, keepalive: float) -> Any:
+def open_channel(
+    module: Any, address: str, tls: Tls | None, keepalive: float, *, retries: bool = True, own: bool = False
+) -> Any:
     """Open a channel; it connects at the first call.
 
     Args:
@@ -156,6 +158,8 @@ def open_channel(module: Any, address: str, tls: Tls | None, keepalive: float) -
         address: HOST:PORT.
         tls: None: not encrypted.
         keepalive: seconds of silence in a call after which the server is asked whether it is there.
+        retries: try again by itself what was unavailable.
+        own: connect anew, where two channels to one address else share a connection.
 
     Raises:
         ConfigError: a file of `tls` is missing, or holds no PEM.
@@ -167,6 +171,8 @@ def open_channel(module: Any, address: str, tls: Tls | None, keepalive: float) -
         # how long it may take to answer; keepalive_timeout_ms alone changes nothing (tried with grpcio 1.85)
         ("grpc.keepalive_timeout_ms", min(PING_TIMEOUT, milliseconds)),
         ("grpc.http2.ping_timeout_ms", min(PING_TIMEOUT, milliseconds)),
+        ("grpc.enable_retries", int(retries)),
+        ("grpc.use_local_subchannel_pool", int(own)),
     ]
     if tls is None:
         return module.insecure_channel(address, options=options)

@@ -36,6 +36,7 @@ COMMANDS = {  # name -> (module of this package, one line of help), in the order
     "reconstruct": "call",
     "classify": "call",
     "segment": "call",
+    "bench": "bench",
     "demo": "demo",
 }
 
