@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serve.errors import DeadlineError, FaultError, OverloadError, ServeError, UnavailableError
+from serve.motion import Motion
 from serve.pace import Pace
 from serve.statistics import ModelStatistics
 from serve.waiting import Batch, BatchLimits, Part, Waiting, Work
@@ -121,6 +122,7 @@ class Batcher:
         self.budget = Budget(queue_pixels, self.pace)
         self.statistics = ModelStatistics()
         self._session = session
+        self._motion = Motion()
         self._waiting = Waiting(limits, self.pace)
         self._running = 0.0  # seconds expected of what the runtime works on, and of what is copied for it
         self._copier = ThreadPoolExecutor(1, thread_name_prefix=f"copy-{name}")  # has no thread until it is used
@@ -148,7 +150,8 @@ class Batcher:
         if not self._waiting.add(work):
             raise UnavailableError("the server is stopping")
         try:
-            done: Done = await work.future
+            with self._motion.waiting():
+                done: Done = await work.future
             return done
         except asyncio.CancelledError:
             self._waiting.discard(work)
@@ -171,6 +174,10 @@ class Batcher:
         ahead = self._waiting.seconds + self._running
         if ahead and ahead + images * self.pace.typical(size) > left:
             raise DeadlineError("the deadline is shorter than the queue: too much waits already")
+
+    def stuck(self, seconds: float) -> bool:
+        """Tell whether work waits, and no run has begun or ended for so long."""
+        return self._motion.stuck(seconds)
 
     async def close(self) -> None:
         """Finish the batch that runs, fail what waits, and end the thread."""
@@ -206,7 +213,8 @@ class Batcher:
         try:
             inputs = copying.result() if copying else _join(batch.parts)
             started = time.monotonic()
-            outputs = self._session.run(inputs, batch.parts[0].work.outputs)
+            with self._motion.running():
+                outputs = self._session.run(inputs, batch.parts[0].work.outputs)
         except Exception as error:
             self._recover(batch, error)
             return

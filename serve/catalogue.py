@@ -58,6 +58,9 @@ class Queue(Protocol):
     def refuse_late(self, images: int, size: int, expires: float) -> None:
         """Say at once that so many images of so many pixels will not be done in time."""
 
+    def stuck(self, seconds: float) -> bool:
+        """Tell whether work waits, and no run has begun or ended for so long."""
+
 
 class Served(Protocol):
     """One model that can be called; see `serve.models.Model`."""

@@ -26,9 +26,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 import grpc.aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import SERVICE_NAME as HEALTH
-from grpc_health.v1.health import aio as health
+from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection
 
 from serve.catalogue import Catalogue
@@ -36,17 +34,20 @@ from serve.compute import Compute
 from serve.config import ServeConfig
 from serve.cpu import usable_cpus
 from serve.errors import AddressError
+from serve.health import NAME as HEALTH
+from serve.health import Health, Pool
 from serve.repository import find_models
 from serve.rpc import Rpc
 from serve.service import SymaeService
 from serve.waiting import BatchLimits
+from serve.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from serve.session import Session
 
 __all__ = ["Server", "load_sessions", "running", "serve_until_stopped"]
 
-LAST_BYTES = (1.0, 5.0)  # seconds, at least and at most, for answers to leave and watchers of the health to hang up
+LAST_BYTES = (1.0, 5.0)  # seconds, at least and at most, for the last answers to leave
 log = logging.getLogger(__name__)
 
 
@@ -86,11 +87,11 @@ class Server:
         services = [SymaeService(self._models, compute).offer()]
         self._names = [service.name for service in services]
         self._rpc = Rpc(services, default_deadline=config.default_deadline, window=config.stream_window)
-        self._health = health.HealthServicer()
+        self._health = Health()
+        self._watchdog: Watchdog | None = None
         self._server = grpc.aio.server(options=_options(config))
-        self._server.add_generic_rpc_handlers(self._rpc.handlers())
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection((*self._names, HEALTH, reflection.SERVICE_NAME), self._server)
+        self._server.add_generic_rpc_handlers((*self._rpc.handlers(), self._health.handler()))
+        reflection.enable_server_reflection((*self._names, HEALTH, reflection.SERVICE_NAME), self._server, pool=Pool())
 
     async def start(self) -> int:
         """Listen.
@@ -108,6 +109,8 @@ class Server:
             raise AddressError(f"cannot listen on {self._config.address}: choose another address") from error
         self.address = f"{self._config.address.rpartition(':')[0]}:{port}"
         await self._server.start()
+        if self._config.stuck_after:
+            self._watchdog = Watchdog(self._models, self._health, self._names, self._config.stuck_after)
         for service in (*self._names, *(model.name for model in self._models)):
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         return port
@@ -119,6 +122,9 @@ class Server:
         ends = time.monotonic() + self._config.grace
         await self._rpc.drain(self._config.grace)
         await self._models.close()
+        if self._watchdog:
+            self._watchdog.stop()
+        self._health.close()
         least, most = LAST_BYTES
         await self._server.stop(max(least, min(most, ends - time.monotonic())))
         self._threads.shutdown(cancel_futures=True)

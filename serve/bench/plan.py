@@ -17,8 +17,9 @@ from serve.bench.sample import Figures
 from serve.bench.worker import Worker
 from serve.channel import Access
 from serve.client import Client
-from serve.config import ServeConfig, load_config
+from serve.config import ServeConfig
 from serve.errors import JobError
+from serve.options import resolve
 from serve.results import ModelInfo
 
 __all__ = ["BATCHES", "Level", "Measured", "Target", "Wishes", "measure"]
@@ -145,7 +146,7 @@ def measure(target: Target, wishes: Wishes, start: Start, keep: Callable[[Measur
         payload = _payload(address, target.access, wishes)
         steps = list(_steps(target, wishes, payload))
         advance = start(0, sum(_whole(step) for step in steps))
-        config = load_config(target.config, {})
+        config = resolve(target.config, {}, {}).config
         for level in dict.fromkeys(step.level for step in steps):
             with _worker(level, target.models, config, (address, target.access, process)) as worker:
                 for step in steps:
