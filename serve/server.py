@@ -16,6 +16,7 @@ import gc
 import logging
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
 __all__ = ["Server", "load_sessions", "running", "serve_until_stopped"]
 
 LAST_BYTES = (1.0, 5.0)  # seconds, at least and at most, for the last answers to leave
+# Seconds after which a thread of Python lets another on. A run thread that comes back with results waits that long for
+# the event loop; the default of 5 ms doubles the 99th percentile of small calls (67 for 32 ms at 32 callers).
+SWITCH = 0.0005
 log = logging.getLogger(__name__)
 
 
@@ -143,6 +147,7 @@ def serve_until_stopped(sessions: Sequence[Session], config: ServeConfig, ready:
 
     gc.collect()
     gc.freeze()  # what is loaded stays; the collector need not walk it again
+    sys.setswitchinterval(SWITCH)
 
     async def main() -> None:
         stop = asyncio.Event()
