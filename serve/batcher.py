@@ -17,22 +17,23 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from serve.errors import DeadlineError, FaultError, OverloadError, ServeError, UnavailableError
+from serve.budget import Budget
+from serve.errors import DeadlineError, FaultError, ServeError, UnavailableError
 from serve.motion import Motion
 from serve.pace import Pace
 from serve.statistics import ModelStatistics
-from serve.waiting import Batch, BatchLimits, Part, Waiting, Work
+from serve.waiting import BatchLimits, Waiting
+from serve.work import Batch, Part, Work
 
-__all__ = ["Batcher", "Budget", "Done", "Runs"]
+__all__ = ["Batcher", "Done", "Runs"]
 
 Array = NDArray[Any]
 WORTH_A_THREAD = 1 << 20  # bytes of a batch from which on copying it takes longer than handing it to a thread
@@ -59,54 +60,6 @@ class Done:
     outputs: tuple[Array, ...]
     queue: float
     run: float
-
-
-class Budget:
-    """How many pixels may wait or run at a time; to be used on the event loop alone.
-
-    Attributes:
-        limit: the most.
-        taken: held by requests that are not answered yet.
-    """
-
-    def __init__(self, pixels: int, pace: Pace) -> None:
-        self.limit = pixels
-        self.taken = 0
-        self._pace = pace
-
-    @contextmanager
-    def reserve(self, pixels: int) -> Iterator[Reservation]:
-        """Hold pixels until the request is answered.
-
-        Raises:
-            OverloadError: there is no room for them.
-        """
-        reservation = Reservation(self)
-        try:
-            reservation.resize(pixels)
-            yield reservation
-        finally:
-            self.taken -= reservation.pixels
-
-    def take(self, more: int) -> None:
-        """Add to what is taken, or refuse."""
-        if self.taken and self.taken + more > self.limit:
-            wait = max(0.01, self.taken * self._pace.rate)
-            raise OverloadError(f"the queue is full: try again in {wait:.2f} s", retry_after=wait)
-        self.taken += more
-
-
-class Reservation:
-    """A caller's share of the budget."""
-
-    def __init__(self, budget: Budget) -> None:
-        self._budget = budget
-        self.pixels = 0
-
-    def resize(self, pixels: int) -> None:
-        """Change it to the size that decoding has shown."""
-        self._budget.take(pixels - self.pixels)
-        self.pixels = pixels
 
 
 class Batcher:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from serve.batcher import Batcher
-from serve.errors import DeadlineError, FaultError, OverloadError, UnavailableError
+from serve.errors import DeadlineError, FaultError, UnavailableError
 from serve.waiting import BatchLimits
 
 POISON = 255
@@ -225,24 +225,6 @@ def test_a_batch_that_was_copied_ahead_and_that_nobody_waits_for_any_more_does_n
         assert session.batches == [[0], [1] * 8, [7]]
 
     scenario(body)
-
-
-def test_a_full_queue_says_when_to_come_again():
-    async def body(batcher, session):
-        batcher.pace.ran(1, 1, 0.01, full=True)
-        with batcher.budget.reserve(60) as mine:
-            with pytest.raises(OverloadError) as full, batcher.budget.reserve(41):
-                pass
-            assert full.value.retry_after == pytest.approx(0.6)
-            mine.resize(50)
-            with batcher.budget.reserve(50), pytest.raises(OverloadError):
-                mine.resize(51)
-        with batcher.budget.reserve(1000):  # alone it may be larger: it would never fit otherwise
-            pass
-        with batcher.budget.reserve(100):
-            pass
-
-    scenario(body, queue=100)
 
 
 def test_closing_fails_what_waits_and_answers_what_runs():

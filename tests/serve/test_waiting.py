@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from serve.pace import Pace
-from serve.waiting import BatchLimits, Waiting, Work
+from serve.waiting import BatchLimits, Waiting
+from serve.work import Work
 
 FOREVER = float("inf")
 
