@@ -3,7 +3,6 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13 python3.14 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 READY := .venv/.ready
-PROTOS := $(shell find protos -name '*.proto')
 
 .PHONY: help setup demo test lint format stubs lock clean
 help:  ## list the targets
@@ -36,7 +35,9 @@ format: setup  ## format the code and mend what ruff can
 
 stubs: setup  ## generate serve/pb from protos
 	$(BIN)/python -m grpc_tools.protoc -Iserve/pb=protos --python_out=. --pyi_out=. --grpc_python_out=. \
-		$(patsubst protos/%,serve/pb/%,$(PROTOS))
+		serve/pb/symae/v1/symae.proto
+	$(BIN)/python -m grpc_tools.protoc -Iserve/pb=protos --pyi_out=. \
+		--descriptor_set_out=serve/pb/inference/inference.binpb serve/pb/inference/inference.proto
 
 lock: setup  ## pin all versions anew in requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-emit-index-url --no-header \

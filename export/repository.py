@@ -16,13 +16,12 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
-from serve.metadata import Kind
+from serve.metadata import MAX_BATCH, Kind
 from symae.errors import InputError, RunError
 
 __all__ = ["CONFIG", "MAX_BATCH", "MODEL", "add_version", "check_interface", "check_name", "config_text"]
 
 CONFIG, MODEL = "config.pbtxt", "model.onnx"
-MAX_BATCH = 64
 TYPES: Mapping[int, str] = {onnx.TensorProto.UINT8: "TYPE_UINT8", onnx.TensorProto.FLOAT: "TYPE_FP32"}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 

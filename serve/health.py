@@ -14,13 +14,12 @@ from typing import Any
 import grpc
 import grpc.aio
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto, MessageOptions
-from google.protobuf.descriptor_pool import Default, DescriptorPool
+from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2
 
-__all__ = ["NAME", "Health", "Pool"]
+__all__ = ["DESCRIPTOR", "Health"]
 
-NAME = "grpc.health.v1.Health"
 STOPPING = "the server is stopping"
 Context = grpc.aio.ServicerContext[Any, Any]
 Status = health_pb2.HealthCheckResponse
@@ -49,6 +48,10 @@ class Health:
         self._stuck = stuck
         self._changed()
 
+    def serves(self, service: str) -> bool:
+        """Tell whether requests for a service or model are taken."""
+        return bool(self._status(service) == Status.SERVING)
+
     async def enter_graceful_shutdown(self) -> None:
         """Nothing serves any more, and never again."""
         self._draining = True
@@ -67,7 +70,7 @@ class Health:
             "List": grpc.unary_unary_rpc_method_handler(self._list, **_wire("HealthListRequest")),
             "Watch": grpc.unary_stream_rpc_method_handler(self._watch, **_wire("HealthCheckRequest")),
         }
-        return grpc.method_handlers_generic_handler(NAME, handlers)
+        return grpc.method_handlers_generic_handler(DESCRIPTOR.full_name, handlers)
 
     def _status(self, service: str) -> int | None:
         status = self._statuses.get(service)
@@ -112,25 +115,6 @@ class Health:
             self._watchers.discard(changed)
 
 
-class Pool:
-    """What reflection tells: the default pool, but with the health service as it is here."""
-
-    def __init__(self) -> None:
-        self._default = Default()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._default, name)
-
-    def FindFileByName(self, name: str) -> Any:  # noqa: N802
-        """Find a file, as `DescriptorPool` does."""
-        return (_POOL if name == _FILE.name else self._default).FindFileByName(name)
-
-    def FindFileContainingSymbol(self, symbol: str) -> Any:  # noqa: N802
-        """Find the file of a message or service, as `DescriptorPool` does."""
-        own = symbol.startswith(f"{_FILE.package}.")
-        return (_POOL if own else self._default).FindFileContainingSymbol(symbol)
-
-
 def _with_list() -> FileDescriptorProto:
     """Add List to the descriptor of an installed grpcio-health-checking that lacks it."""
     file = FileDescriptorProto()
@@ -158,6 +142,7 @@ def _with_list() -> FileDescriptorProto:
 _FILE = _with_list()
 _POOL = DescriptorPool()  # its own: the default one already has this file, without List
 _POOL.Add(_FILE)
+DESCRIPTOR = _POOL.FindServiceByName(f"{_FILE.package}.Health")
 
 
 def _message(name: str) -> Any:

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-__all__ = ["KEY", "Kind", "MetadataError", "ModelMetadata"]
+__all__ = ["KEY", "MAX_BATCH", "Kind", "MetadataError", "ModelMetadata"]
 
 KEY = "symae"
+MAX_BATCH = 64  # images that a client may count on being let send at once, here and to Triton, whose limit it is
 FORMAT = 1  # raised when an older server could misread the document
 Kind = Literal["autoencoder", "encoder", "classifier", "segmenter"]
 

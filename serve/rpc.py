@@ -127,7 +127,7 @@ class Rpc:
                 except _FailedError as error:
                     if service.told is None:
                         raise
-                    return service.told(error.status)
+                    return service.told(error.status, message)
 
             with self._accepted():
                 try:

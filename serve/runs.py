@@ -18,7 +18,7 @@ from serve.errors import RequestError, Violation
 from serve.metadata import ModelMetadata
 from serve.tensors import outputs_of
 
-__all__ = ["IN_FLIGHT", "all_of", "check_reply", "check_sizes", "run_block"]
+__all__ = ["FIELDS", "IN_FLIGHT", "all_of", "check_reply", "check_sizes", "run_block"]
 
 IN_FLIGHT = 4  # tiles of one block that wait or run: enough to cut the next while one runs, too few to fill the memory
 FIELDS = {"feature_map": "feature_maps", "probabilities": "probabilities"}  # output -> what asks for it

@@ -4,8 +4,8 @@
             unavailable, accepted ones are answered -> at most `grace` seconds later: what still
             waits is failed as unavailable, what runs is answered -> stop
 
-Liveness is health's service "", readiness its services "symae.v1.SymaeService" and one a model. The port
-opens after every model has run once, so whoever connects is served.
+Liveness is health's service "", readiness its services "symae.v1.SymaeService", "inference.GRPCInferenceService"
+and one a model. The port opens after every model has run once, so whoever connects is served.
 """
 
 from __future__ import annotations
@@ -28,15 +28,17 @@ from typing import TYPE_CHECKING
 import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from serve.catalogue import Catalogue
 from serve.compute import Compute
 from serve.config import ServeConfig
 from serve.cpu import usable_cpus
 from serve.errors import AddressError
-from serve.health import NAME as HEALTH
-from serve.health import Health, Pool
+from serve.health import DESCRIPTOR as HEALTH
+from serve.health import Health
+from serve.inference import InferenceService
+from serve.reflected import pool_of
 from serve.repository import find_models
 from serve.rpc import Rpc
 from serve.service import SymaeService
@@ -87,15 +89,21 @@ class Server:
         self._config = config
         self._threads = ThreadPoolExecutor(config.threads or usable_cpus(), thread_name_prefix="decode")
         self._models = models
+        self._health = Health()
         compute = Compute(config, self._threads)
-        services = [SymaeService(self._models, compute).offer()]
+        services = [
+            SymaeService(self._models, compute).offer(),
+            InferenceService(self._models, compute, self._health.serves).offer(),
+        ]
         self._names = [service.name for service in services]
         self._rpc = Rpc(services, default_deadline=config.default_deadline, window=config.stream_window)
-        self._health = Health()
         self._watchdog: Watchdog | None = None
         self._server = grpc.aio.server(options=_options(config))
         self._server.add_generic_rpc_handlers((*self._rpc.handlers(), self._health.handler()))
-        reflection.enable_server_reflection((*self._names, HEALTH, reflection.SERVICE_NAME), self._server, pool=Pool())
+        offered = [*(service.descriptor for service in services), HEALTH]
+        files = [*(service.file for service in offered), reflection_pb2.DESCRIPTOR]
+        names = (*(service.full_name for service in offered), reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server, pool=pool_of(files))
 
     async def start(self) -> int:
         """Listen.

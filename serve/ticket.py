@@ -82,13 +82,13 @@ class Service:
     Attributes:
         descriptor: the protobuf descriptor; it says which methods there are and which of them are streams.
         calls: one for each method, from a message to its answer; of a stream, for each of its messages.
-        told: how an error of one message of a stream is told, as a message after which the stream goes on; None:
-            it ends the stream with its status.
+        told: from an error's status and the message of a stream that it is of, to a message that tells of it, after
+            which the stream goes on; None: an error ends the stream with its status.
     """
 
     descriptor: Any
     calls: Mapping[str, Call]
-    told: Callable[[WireStatus], Message] | None = None
+    told: Callable[[WireStatus, Any], Message] | None = None
 
     @property
     def name(self) -> str:
