@@ -44,8 +44,8 @@ SERVICE_CONFIG = json.dumps(
                 "name": [{"service": SERVICE}],
                 "retryPolicy": {
                     "maxAttempts": 5,
-                    "initialBackoff": "0.1s",
-                    "maxBackoff": "2s",
+                    "initialBackoff": "0.2s",  # five seconds in all: as long as a server takes to come again
+                    "maxBackoff": "3s",
                     "backoffMultiplier": 2.5,
                     "retryableStatusCodes": ["UNAVAILABLE"],
                 },

@@ -62,11 +62,9 @@ def connected(
 
 
 def _greet(client: Client, address: str) -> None:
-    """Find out now, and once, whether anybody is there."""
-    try:
-        client.models()
-    except UnavailableError as error:
-        raise UnavailableError(f"nobody answers at {address}: is symae serve running there?") from error
+    """Find out now, and once, whether anybody is there: calls themselves would try for seconds."""
+    if not client.healthy():
+        raise UnavailableError(f"nobody answers at {address}, or not yet: is symae serve running there?")
 
 
 def _shipped(kind: Kind, say: Callable[[str], None]) -> Path:

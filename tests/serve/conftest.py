@@ -59,18 +59,32 @@ def channels_first(scale=1 / 255):
     ], [("scale", np.float32(scale))]
 
 
-def write_autoencoder(path, **changes):
-    """Inverts known pixels and writes 7 where the mask says missing."""
-    nodes = [
-        helper.make_node("Sub", ["white", "image"], ["inverted"]),
+def write_autoencoder(path, work=0, **changes):
+    """Inverts known pixels and writes 7 where the mask says missing; `work` channels of convolutions for nothing."""
+    nodes, constants = _for_nothing(work) if work else ([], [])
+    nodes += [
+        helper.make_node("Sub", ["nothing" if work else "white", "image"], ["inverted"]),
         helper.make_node("Cast", ["mask"], ["missing_flat"], to=TensorProto.BOOL),
         helper.make_node("Unsqueeze", ["missing_flat", "last"], ["missing"]),
         helper.make_node("Where", ["missing", "seven", "inverted"], ["reconstruction"]),
     ]
-    constants = [("white", np.uint8(255)), ("seven", np.uint8(7)), ("last", np.array([3], np.int64))]
+    constants += [("white", np.uint8(255)), ("seven", np.uint8(7)), ("last", np.array([3], np.int64))]
     inputs = [IMAGE, ("mask", U8, ("N", "H", "W"))]
     outputs = [("reconstruction", U8, ("N", "H", "W", 3))]
     return write_model(path, nodes, inputs, outputs, constants, metadata("autoencoder", **changes))
+
+
+def _for_nothing(channels):
+    """White pixels, after a convolution whose weights are 0."""
+    nodes, constants = channels_first()
+    nodes += [
+        helper.make_node("Conv", ["x", "weights"], ["maps"], pads=[3] * 4),
+        helper.make_node("ReduceMax", ["maps"], ["zeros"], axes=[1], keepdims=1),
+        helper.make_node("Transpose", ["zeros"], ["columns"], perm=[0, 2, 3, 1]),
+        helper.make_node("Add", ["columns", "full"], ["whites"]),
+        helper.make_node("Cast", ["whites"], ["nothing"], to=U8),
+    ]
+    return nodes, [*constants, ("weights", np.zeros((channels, 3, 7, 7), np.float32)), ("full", np.float32(255))]
 
 
 def write_encoder(path, **changes):

@@ -23,7 +23,7 @@ def test_only_unavailable_is_tried_again():
 
 
 def test_nobody_listens():
-    with Client("localhost:1", timeout=5) as client, pytest.raises(errors.UnavailableError) as error:
+    with Client("localhost:1", timeout=20) as client, pytest.raises(errors.UnavailableError) as error:
         client.models()
     assert "\n" not in str(error.value)
 

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import grpc
 import pytest
 
-from serve.bench.generator import generator
+from serve.bench.generator import _Run, generator
 from serve.bench.load import Load, Payload
+from serve.bench.watch import Watch
 from serve.channel import Access
 
 PAYLOAD = Payload("encoder", "m", 4, 4)
@@ -92,3 +93,27 @@ def test_it_ends_early():
         ends = time.monotonic() + 0.3
         sample = generator(address, Access(), None)(PAYLOAD, Load(seconds=60), lambda: time.monotonic() > ends)
     assert sample.seconds < 10
+
+
+def test_a_late_load_says_so_and_counts_its_own_lateness():
+    """Sending stalls for half a second: the calls that were due meanwhile have waited, though no server saw them."""
+
+    class Sent:
+        def __init__(self):
+            self.count = 0
+
+        def __call__(self):
+            self.count += 1
+            time.sleep(0.5 if self.count == 20 else 0)
+            return self
+
+        def add_done_callback(self, callback):
+            callback(self)
+
+        def code(self):
+            return grpc.StatusCode.OK
+
+    run = _Run(Sent(), Load(rate=50, seconds=1, warm_up=0, poisson=False), Watch(None))
+    sample = run.measure(lambda: False)
+    assert 15 < (sample.took["OK"] > 0.05).sum() < 30
+    assert 0.3 < sample.late < 1
