@@ -39,9 +39,12 @@ stubs: setup  ## generate serve/pb from protos
 	$(BIN)/python -m grpc_tools.protoc -Iserve/pb=protos --pyi_out=. \
 		--descriptor_set_out=serve/pb/inference/inference.binpb serve/pb/inference/inference.proto
 
-lock: setup  ## pin all versions anew in requirements.lock
+lock: setup  ## pin all versions anew in requirements.lock, and the images' in deploy/*.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-emit-index-url --no-header \
 		--upgrade pyproject.toml --output-file requirements.lock
+	for variant in cpu gpu; do $(BIN)/uv pip compile --quiet --universal --python-version 3.12 --extra server --extra otel \
+		--no-emit-index-url --no-header --generate-hashes --upgrade --constraint requirements.lock \
+		pyproject.toml deploy/$$variant.in --output-file deploy/$$variant.lock; done
 
 clean:  ## remove what make wrote
 	rm -rf .venv demo .mypy_cache .ruff_cache .pytest_cache

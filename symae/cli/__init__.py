@@ -32,6 +32,7 @@ COMMANDS = {  # name -> (module of this package, one line of help), in the order
     "probe": "probe",
     "export": "export",
     "serve": "serve",
+    "health": "health",
     "embed": "embed",
     "reconstruct": "call",
     "classify": "call",

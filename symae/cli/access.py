@@ -12,7 +12,6 @@ import click
 __all__ = ["access_options"]
 
 _OPTIONS = (
-    click.option("--timeout", default=600.0, show_default=True, type=click.FloatRange(0.001), help="Seconds a call."),
     click.option("--token", envvar="SYMAE_TOKEN", default="", help="Bearer token; better in SYMAE_TOKEN than here."),
     click.option("--key", type=click.Path(path_type=Path), help="PEM file: the key of --certificate."),
     click.option("--certificate", type=click.Path(path_type=Path), help="PEM file by which to show who calls."),
@@ -21,8 +20,16 @@ _OPTIONS = (
 )
 
 
-def access_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options; the command gets one argument, `access`, in their place."""
+def access_options(command: Callable[..., Any], *, timeout: float = 600.0) -> Callable[..., Any]:
+    """Add the options; the command gets one argument, `access`, in their place.
+
+    Args:
+        command: takes `access`.
+        timeout: default of --timeout, in seconds.
+    """
+    seconds = click.option(
+        "--timeout", default=timeout, show_default=True, type=click.FloatRange(0.001), help="Seconds a call."
+    )
 
     @functools.wraps(command)
     def call(
@@ -40,6 +47,6 @@ def access_options(command: Callable[..., Any]) -> Callable[..., Any]:
         encrypted = tls or any((root, certificate, key))
         return command(access=Access(Tls(root, certificate, key) if encrypted else None, token, timeout), **rest)
 
-    for add in _OPTIONS:
+    for add in (seconds, *_OPTIONS):
         call = add(call)
     return call

@@ -73,6 +73,9 @@ def serve(
     """
     import logging
 
+    from serve.stopping import stoppable
+
+    click.get_current_context().with_resource(stoppable())
     from serve.options import resolve
 
     given = {
