@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13 python3.14 p
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test lint format stubs lock clean
+.PHONY: help setup demo test lint format stubs accept lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -40,6 +40,11 @@ stubs: setup  ## generate serve/pb from protos
 		--descriptor_set_out=serve/pb/inference/inference.binpb serve/pb/inference/inference.proto
 
 lock: setup  ## pin all versions anew in requirements.lock, and the images' in deploy/*.lock
+accept: setup  ## commit additions to symae.v1 as public, from when on they may not change
+	$(BIN)/python -m pytest -q tests/protos/test_compatible.py -k was_public
+	$(BIN)/python -m grpc_tools.protoc -Iprotos --descriptor_set_out=protos/symae/v1/symae.binpb symae/v1/symae.proto
+
+lock: setup  ## pin all versions anew in requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-emit-index-url --no-header \
 		--upgrade pyproject.toml --output-file requirements.lock
 	for variant in cpu gpu; do $(BIN)/uv pip compile --quiet --universal --python-version 3.12 --extra server --extra otel \

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class SymaeServiceStub(object):
-    """Missing associated documentation comment in .proto file."""
+    """The calls, and each that takes images once more as a stream.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -82,7 +83,8 @@ class SymaeServiceStub(object):
 
 
 class SymaeServiceServicer(object):
-    """Missing associated documentation comment in .proto file."""
+    """The calls, and each that takes images once more as a stream.
+    """
 
     def Reconstruct(self, request, context):
         """Remove noise, and fill what a mask marks as missing, with an auto-encoder.
@@ -113,27 +115,30 @@ class SymaeServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def StreamReconstruct(self, request_iterator, context):
-        """The same as streams: one response for each request, in their order. The server works on a bounded
-        number of requests of a stream at a time and reads no further until one of them is answered.
+        """Reconstruct as a stream: one response for each request, in their order. The server works on a bounded
+        number of requests of a stream at a time and reads no further until one of them is answered. So do the others.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamEmbed(self, request_iterator, context):
-        """Missing associated documentation comment in .proto file."""
+        """Embed as a stream.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamClassify(self, request_iterator, context):
-        """Missing associated documentation comment in .proto file."""
+        """Classify as a stream.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamSegment(self, request_iterator, context):
-        """Missing associated documentation comment in .proto file."""
+        """Segment as a stream.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -202,7 +207,8 @@ def add_SymaeServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SymaeService(object):
-    """Missing associated documentation comment in .proto file."""
+    """The calls, and each that takes images once more as a stream.
+    """
 
     @staticmethod
     def Reconstruct(request,
