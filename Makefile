@@ -39,12 +39,11 @@ stubs: setup  ## generate serve/pb from protos
 	$(BIN)/python -m grpc_tools.protoc -Iserve/pb=protos --pyi_out=. \
 		--descriptor_set_out=serve/pb/inference/inference.binpb serve/pb/inference/inference.proto
 
-lock: setup  ## pin all versions anew in requirements.lock, and the images' in deploy/*.lock
 accept: setup  ## commit additions to symae.v1 as public, from when on they may not change
 	$(BIN)/python -m pytest -q tests/protos/test_compatible.py -k was_public
 	$(BIN)/python -m grpc_tools.protoc -Iprotos --descriptor_set_out=protos/symae/v1/symae.binpb symae/v1/symae.proto
 
-lock: setup  ## pin all versions anew in requirements.lock
+lock: setup  ## pin all versions anew in requirements.lock, and the images' in deploy/*.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-emit-index-url --no-header \
 		--upgrade pyproject.toml --output-file requirements.lock
 	for variant in cpu gpu; do $(BIN)/uv pip compile --quiet --universal --python-version 3.12 --extra server --extra otel \
