@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 
 from serve.errors import ConfigError
 
-__all__ = ["ServeConfig"]
+__all__ = ["ServeConfig", "is_loopback"]
 
 MIB = 1 << 20
 
@@ -19,6 +20,21 @@ class ServeConfig:
 
     Attributes:
         address: HOST:PORT to listen on; port 0 takes a free one. 0.0.0.0 for all interfaces.
+        tls_certificate: PEM file of the server's certificate, followed by those that lead to a root; empty: nothing
+            is encrypted. These files are read again when they change.
+        tls_key: PEM file of its key, not encrypted.
+        tls_client_ca: PEM file of authorities; callers must show a certificate that one of them signed.
+            Empty: they need none.
+        tokens: file of bearer tokens, one a line, # begins a comment; callers must send one of them, except for
+            health and reflection. It is read again when it changes. Empty: callers need none.
+        plaintext_tokens: let tokens travel unencrypted to an address that other machines reach; for servers
+            behind a proxy that encrypts.
+        keepalive_time: seconds of silence after which a caller is asked whether it is still there.
+        keepalive_timeout: seconds it gets to answer; then its connection is closed and its calls are given up.
+        max_connection_age: seconds after which a connection is closed once its calls are answered, so that callers
+            spread over new servers; 0: never.
+        max_connection_age_grace: seconds that those calls get.
+        max_connection_idle: seconds without a call after which a connection is closed; 0: never.
         max_message_bytes: largest message either way. One raw 1080p RGB image is 6.2 MB.
         max_image_pixels: largest H x W of one image.
         max_request_images: most images in one request.
@@ -42,6 +58,16 @@ class ServeConfig:
     """
 
     address: str = "127.0.0.1:50051"
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_client_ca: str = ""
+    tokens: str = ""
+    plaintext_tokens: bool = False
+    keepalive_time: float = 60.0
+    keepalive_timeout: float = 20.0
+    max_connection_age: float = 0.0
+    max_connection_age_grace: float = 60.0
+    max_connection_idle: float = 0.0
     max_message_bytes: int = 128 * MIB
     max_image_pixels: int = 1 << 25
     max_request_images: int = 1024
@@ -61,6 +87,11 @@ class ServeConfig:
     def __post_init__(self) -> None:
         for name in ("max_message_bytes", "max_image_pixels", "max_request_images", "batch_images", "batch_pixels"):
             _at_least(name, getattr(self, name), 1)
+        for name in ("keepalive_time", "keepalive_timeout"):
+            _at_least(name, getattr(self, name), 0.01)
+        for name in ("max_connection_age", "max_connection_age_grace", "max_connection_idle"):
+            _at_least(name, getattr(self, name), 0)
+        self._check_security()
         _at_least("stream_window", self.stream_window, 1)
         _at_least("threads", self.threads, 0)
         _at_least("stuck_after", self.stuck_after, 0)
@@ -75,7 +106,27 @@ class ServeConfig:
         if any(side < 1 for side in self.warm_sizes):
             raise ConfigError(f"warm_sizes must be sides of at least 1 pixel, got {list(self.warm_sizes)}")
 
+    def _check_security(self) -> None:
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ConfigError("tls_certificate and tls_key go together: give both or neither")
+        if self.tls_client_ca and not self.tls_certificate:
+            raise ConfigError("tls_client_ca needs tls_certificate and tls_key: only an encrypted caller can show one")
+        if self.tokens and not (self.tls_certificate or self.plaintext_tokens or is_loopback(self.address)):
+            raise ConfigError(
+                f"tokens would travel unencrypted to {self.address}: give tls_certificate and tls_key, or, behind a "
+                "proxy that encrypts, plaintext_tokens = true"
+            )
 
-def _at_least(name: str, value: float, least: int) -> None:
+
+def is_loopback(address: str) -> bool:
+    """Tell whether HOST:PORT can be reached from this machine alone; of names, "localhost" is the one that can."""
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _at_least(name: str, value: float, least: float) -> None:
     if not value >= least:  # so that NaN is none
         raise ConfigError(f"{name} must be at least {least}, got {value}")

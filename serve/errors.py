@@ -8,6 +8,7 @@
     |  `- JobError          an extraction that cannot start or resume as asked
     |- RequestError         INVALID_ARGUMENT: malformed, corrupt or over a limit (exit code 2)
     |- ModelNotFoundError        NOT_FOUND: no model of that name (exit code 2)
+    |- UnauthenticatedError      UNAUTHENTICATED: no token, or none that is valid (exit code 2)
     |- UnsupportedError          UNIMPLEMENTED: an encoding or call that this server does not know (exit code 2)
     |- OverloadError           RESOURCE_EXHAUSTED: the queue is full; says when to try again
     |- DeadlineError     DEADLINE_EXCEEDED: too late, or bound to be
@@ -38,6 +39,7 @@ __all__ = [
     "RequestError",
     "ServeError",
     "SetupError",
+    "UnauthenticatedError",
     "UnavailableError",
     "UnsupportedError",
     "Violation",
@@ -105,6 +107,14 @@ class ModelNotFoundError(ServeError):
     exit_code = 2
     code = StatusCode.NOT_FOUND
     reason = "MODEL_NOT_FOUND"
+
+
+class UnauthenticatedError(ServeError):
+    """The call has no bearer token, or one that is not valid at this server."""
+
+    exit_code = 2
+    code = StatusCode.UNAUTHENTICATED
+    reason = "UNAUTHENTICATED"
 
 
 class UnsupportedError(ServeError):

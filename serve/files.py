@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, whatever stops the writing."""
+"""Files that appear whole or not at all, whatever stops the writing; and whether one has changed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["appears_whole"]
+__all__ = ["appears_whole", "signature"]
 
 
 @contextmanager
@@ -33,3 +33,12 @@ def appears_whole(path: Path, partial: Path | None = None) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def signature(path: Path) -> tuple[int, int, int] | None:
+    """What differs as soon as a file is another or has been written to; None: it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -11,9 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
@@ -24,12 +22,12 @@ from google.protobuf.message_factory import GetMessageClass
 
 from serve.conversation import STOPPING, Context, Conversation
 from serve.errors import RequestError, UnavailableError, Violation
+from serve.identity import request_id
 from serve.status import WireStatus, to_wire
 from serve.ticket import Call, Service, Ticket
 
 __all__ = ["Rpc"]
 
-REQUEST_ID = "x-request-id"
 log = logging.getLogger(__name__)
 
 
@@ -162,15 +160,7 @@ class Rpc:
     def _ticket(self, path: str, context: Context) -> Ticket:
         left = context.time_remaining()
         expires = time.monotonic() + (self._default_deadline if left is None else left)
-        return Ticket(_request_id(context), path, expires)
-
-
-def _request_id(context: Context) -> str:
-    """Take the caller's id, so that one search finds it in all logs, unless it could harm them; else make one."""
-    for key, value in context.invocation_metadata() or ():
-        if key == REQUEST_ID and isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9._:/+=-]{1,64}", value):
-            return value
-    return uuid.uuid4().hex[:16]
+        return Ticket(request_id(context.invocation_metadata()), path, expires)
 
 
 def _reader(kind: Callable[[], Message]) -> Callable[[bytes], Any]:
@@ -191,15 +181,17 @@ def _message(read: Any) -> Any:
     return read
 
 
-def _status(error: Exception, request_id: str) -> WireStatus:
-    status = to_wire(error, request_id)
+def _status(error: Exception, its_id: str) -> WireStatus:
+    status = to_wire(error, its_id)
     if status.code is grpc.StatusCode.INTERNAL:
-        log.error("request %s failed", request_id, exc_info=error)
+        log.error("request %s failed", its_id, exc_info=error)
     return status
 
 
 async def _abort(context: Context, error: Exception) -> NoReturn:
     if isinstance(error, grpc.aio.BaseError):  # the connection itself; there is nobody to tell
         raise error
-    status = error.status if isinstance(error, _FailedError) else _status(error, _request_id(context))
+    status = (
+        error.status if isinstance(error, _FailedError) else _status(error, request_id(context.invocation_metadata()))
+    )
     await context.abort(status.code, status.message, trailing_metadata=status.trailers)

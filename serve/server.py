@@ -25,8 +25,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import grpc
-import grpc.aio
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
@@ -38,6 +36,7 @@ from serve.errors import AddressError
 from serve.health import DESCRIPTOR as HEALTH
 from serve.health import Health
 from serve.inference import InferenceService
+from serve.listening import Listener
 from serve.reflected import pool_of
 from serve.repository import find_models
 from serve.rpc import Rpc
@@ -82,6 +81,9 @@ class Server:
 
     Attributes:
         address: HOST:PORT as bound, after `start`.
+
+    Raises:
+        ConfigError: a certificate or token file is missing or not what it must be.
     """
 
     def __init__(self, models: Catalogue, config: ServeConfig) -> None:
@@ -98,7 +100,8 @@ class Server:
         self._names = [service.name for service in services]
         self._rpc = Rpc(services, default_deadline=config.default_deadline, window=config.stream_window)
         self._watchdog: Watchdog | None = None
-        self._server = grpc.aio.server(options=_options(config))
+        self._listener = Listener.of(config)
+        self._server = self._listener.server()
         self._server.add_generic_rpc_handlers((*self._rpc.handlers(), self._health.handler()))
         offered = [*(service.descriptor for service in services), HEALTH]
         files = [*(service.file for service in offered), reflection_pb2.DESCRIPTOR]
@@ -116,7 +119,7 @@ class Server:
         """
         _check_free(self._config.address)
         try:
-            port = self._server.add_insecure_port(self._config.address)
+            port = self._listener.listen(self._server, self._config.address)
         except RuntimeError as error:
             raise AddressError(f"cannot listen on {self._config.address}: choose another address") from error
         self.address = f"{self._config.address.rpartition(':')[0]}:{port}"
@@ -230,13 +233,3 @@ def _check_free(address: str) -> None:
     if taken or len(failures) == len(found):  # one family of localhost may be missing, as IPv6 in containers
         reason = (taken or failures)[0].strerror
         raise AddressError(f"cannot listen on {address}: {reason}; choose another --address")
-
-
-def _options(config: ServeConfig) -> list[tuple[str, int]]:
-    return [
-        ("grpc.max_receive_message_length", config.max_message_bytes),
-        ("grpc.max_send_message_length", config.max_message_bytes),
-        ("grpc.so_reuseport", 0),  # with it a second server on a taken port would start, and get half the callers
-        ("grpc.keepalive_time_ms", 60_000),
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
-    ]

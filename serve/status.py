@@ -24,6 +24,7 @@ from serve.errors import (
     OverloadError,
     RequestError,
     ServeError,
+    UnauthenticatedError,
     UnavailableError,
     UnsupportedError,
     Violation,
@@ -38,7 +39,15 @@ MAX_VIOLATIONS = 4  # headers beyond a few KB are refused by proxies
 MAX_TEXT = 200
 
 _PLAIN: dict[grpc.StatusCode, type[ServeError]] = {
-    cls.code: cls for cls in (ModelNotFoundError, UnsupportedError, DeadlineError, UnavailableError, FaultError)
+    cls.code: cls
+    for cls in (
+        ModelNotFoundError,
+        UnauthenticatedError,
+        UnsupportedError,
+        DeadlineError,
+        UnavailableError,
+        FaultError,
+    )
 }
 
 

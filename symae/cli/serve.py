@@ -88,6 +88,7 @@ def serve(
         click.echo(resolved.to_toml(), nl=False)
         return
 
+    from serve.listening import Listener
     from serve.server import load_sessions, serve_until_stopped
     from serve.shipped import about_shipped, shipped_models
 
@@ -97,6 +98,7 @@ def serve(
     if models is None:
         models = shipped_models()
         click.echo(f"serving {about_shipped()}", err=True)
+    Listener.of(resolved.config)  # what is wrong with its files is said before the models are loaded
     sessions = load_sessions(models, resolved.config)
     for session in sessions:
         click.echo(f"{session.file.name} version {session.file.version}: {session.metadata.kind} on {session.provider}")
