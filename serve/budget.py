@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,6 +24,9 @@ class Budget:
         self.limit = pixels
         self.taken = 0
         self._pace = pace
+        self._holders = 0
+        self._empty = asyncio.Event()
+        self._empty.set()
 
     @contextmanager
     def reserve(self, pixels: int) -> Iterator[Reservation]:
@@ -32,11 +36,20 @@ class Budget:
             OverloadError: there is no room for them.
         """
         reservation = Reservation(self)
+        self._holders += 1
+        self._empty.clear()
         try:
             reservation.resize(pixels)
             yield reservation
         finally:
             self.taken -= reservation.pixels
+            self._holders -= 1
+            if not self._holders:
+                self._empty.set()
+
+    async def emptied(self) -> None:
+        """Wait until no request holds anything."""
+        await self._empty.wait()
 
     def take(self, more: int) -> None:
         """Add to what is taken, or refuse."""

@@ -6,9 +6,10 @@ know these interfaces alone, so a process that only takes calls loads no runtime
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
@@ -18,9 +19,29 @@ from serve.errors import ModelNotFoundError, RequestError, Violation
 from serve.metadata import Kind, ModelMetadata
 from serve.statistics import ModelStatistics
 
-__all__ = ["Catalogue", "Held", "Queue", "Room", "Served", "pick"]
+__all__ = ["Catalogue", "Changed", "Held", "ModelState", "Queue", "Room", "Served", "State", "find", "pick"]
 
 Array = NDArray[Any]
+State = Literal["LOADING", "READY", "UNLOADING", "FAILED"]
+Changed = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """How it stands with one version of one model.
+
+    Attributes:
+        name: of the model.
+        version: of the model.
+        state: LOADING: being loaded and tried; READY: takes calls; UNLOADING: answers what it accepted;
+            FAILED: was refused, and is not tried again until its file changes.
+        reason: why it failed; else empty.
+    """
+
+    name: str
+    version: str
+    state: State
+    reason: str = ""
 
 
 class Held(Protocol):
@@ -99,13 +120,25 @@ class Served(Protocol):
 
 
 class Catalogue(Protocol):
-    """The models that can be called at the moment."""
+    """The models that can be called at the moment; they may change whenever the event loop is left.
+
+    A request holds room in the queue of its model before it first awaits anything: that keeps the model open.
+    """
 
     def __iter__(self) -> Iterator[Served]:
         """Go through all."""
 
     def pick(self, kind: Kind, name: str) -> Served:
         """Find the model that a request means; see `pick`."""
+
+    def find(self, name: str, version: str = "") -> Served:
+        """Find a model of any kind; see `find`."""
+
+    def states(self) -> Sequence[ModelState]:
+        """All versions that are served, on their way in or out, or refused."""
+
+    def subscribe(self, changed: Changed) -> None:
+        """Have a function awaited after each model that is added, replaced or removed."""
 
     async def close(self) -> None:
         """Fail what waits as unavailable, and hold nothing any more."""
@@ -131,11 +164,28 @@ def pick(models: Mapping[str, M], kind: Kind, name: str) -> M:
         if len(found) != 1:
             raise _bad(f"needs a name unless there is exactly one {kind}: {_names(models, kind)}")
         return found[0]
-    if name not in models:
-        raise ModelNotFoundError(f"no model {name!r}, this server has {', '.join(models)}")
-    model = models[name]
+    model = find(models, name)
     if model.metadata.kind != kind:
         raise _bad(f"{name!r} is of kind {model.metadata.kind}, this call needs {kind}: {_names(models, kind)}")
+    return model
+
+
+def find(models: Mapping[str, M], name: str, version: str = "") -> M:
+    """Find a model of any kind by its name.
+
+    Args:
+        models: by name.
+        name: of the model.
+        version: empty: the one that is served.
+
+    Raises:
+        ModelNotFoundError: no model of that name, or another version of it is served.
+    """
+    if name not in models:
+        raise ModelNotFoundError(f"no model {name!r}, this server has {', '.join(models) or 'none'}")
+    model = models[name]
+    if version and version != model.version:
+        raise ModelNotFoundError(f"no version {version!r} of {name!r}, this server has version {model.version}")
     return model
 
 

@@ -50,6 +50,7 @@ class ServeConfig:
         tf32: let NVIDIA GPUs round products to 10 bits of mantissa: faster, differs by about 1e-3.
         warm_sizes: sides in pixels of the square images that every model is run on before it is ready;
             empty: the size it was trained on.
+        watch_seconds: seconds between two looks for new, changed and deleted models; 0: what is loaded stays.
         stuck_after: seconds that work waits and no run begins or ends, after which a model is "not serving" until it
             moves; a run may always take three times as long as the longest before it. 0: never.
         drain_delay: seconds between saying "not serving" and refusing calls, for balancers to notice.
@@ -80,6 +81,7 @@ class ServeConfig:
     providers: tuple[str, ...] = ()
     tf32: bool = False
     warm_sizes: tuple[int, ...] = ()
+    watch_seconds: float = 2.0
     stuck_after: float = 60.0
     drain_delay: float = 0.0
     grace: float = 25.0
@@ -94,6 +96,7 @@ class ServeConfig:
         self._check_security()
         _at_least("stream_window", self.stream_window, 1)
         _at_least("threads", self.threads, 0)
+        _at_least("watch_seconds", self.watch_seconds, 0)
         _at_least("stuck_after", self.stuck_after, 0)
         _at_least("drain_delay", self.drain_delay, 0)
         _at_least("grace", self.grace, 0)

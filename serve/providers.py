@@ -128,6 +128,7 @@ def _session_options(provider: str, options: RuntimeOptions) -> onnxruntime.Sess
     session.enable_mem_pattern = False
     session.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session.add_session_config_entry("session.use_env_allocators", "1")
+    session.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
     return session
 
 

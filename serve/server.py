@@ -37,15 +37,16 @@ from serve.health import DESCRIPTOR as HEALTH
 from serve.health import Health
 from serve.inference import InferenceService
 from serve.listening import Listener
+from serve.memory import few_heaps
 from serve.reflected import pool_of
-from serve.repository import find_models
 from serve.rpc import Rpc
 from serve.service import SymaeService
-from serve.waiting import BatchLimits
 from serve.watchdog import Watchdog
 
 if TYPE_CHECKING:
+    from serve.models import Models
     from serve.session import Session
+    from serve.watch import Watch
 
 __all__ = ["Server", "load_sessions", "running", "serve_until_stopped"]
 
@@ -57,19 +58,10 @@ log = logging.getLogger(__name__)
 
 
 def load_sessions(repository: Path, config: ServeConfig) -> list[Session]:
-    """Load and warm every model of a repository.
+    """Load what is to be served and not watched; see `serve.follow.Follower.load`."""
+    from serve.follow import Follower  # a process that only takes calls loads no runtime
 
-    Raises:
-        RepositoryError: no repository, no model, or one that cannot be loaded.
-        ConfigError: a provider is named that is not there.
-    """
-    from serve.session import RuntimeOptions, open_session  # a process that only takes calls loads no runtime
-
-    options = RuntimeOptions(config.providers, config.threads, config.tf32)
-    sessions = [open_session(file, options) for file in find_models(repository)]
-    for session in sessions:
-        session.warm_up(config.warm_sizes, BatchLimits(config.batch_images, config.batch_pixels))
-    return sessions
+    return Follower(repository, config).load().sessions
 
 
 class Server:
@@ -91,6 +83,7 @@ class Server:
         self._config = config
         self._threads = ThreadPoolExecutor(config.threads or usable_cpus(), thread_name_prefix="decode")
         self._models = models
+        self._shown: set[str] = set()
         self._health = Health()
         compute = Compute(config, self._threads)
         services = [
@@ -126,8 +119,8 @@ class Server:
         await self._server.start()
         if self._config.stuck_after:
             self._watchdog = Watchdog(self._models, self._health, self._names, self._config.stuck_after)
-        for service in (*self._names, *(model.name for model in self._models)):
-            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        self._models.subscribe(self._show_health)
+        await self._show_health()
         return port
 
     async def drain(self) -> None:
@@ -145,17 +138,30 @@ class Server:
         self._threads.shutdown(cancel_futures=True)
         log.info("stopped")
 
+    async def _show_health(self) -> None:
+        """Say who is ready: the services while there is a model, and every model by its name."""
+        status, names = health_pb2.HealthCheckResponse, {model.name for model in self._models}
+        now = dict.fromkeys(self._shown - names, status.SERVICE_UNKNOWN) | dict.fromkeys(names, status.SERVING)
+        now |= dict.fromkeys(self._names, status.SERVING if names else status.NOT_SERVING)
+        for service, is_now in now.items():
+            await self._health.set(service, is_now)
+        self._shown = names
 
-def serve_until_stopped(sessions: Sequence[Session], config: ServeConfig, ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT, then drain; a second signal does not hurry it.
+
+def serve_until_stopped(
+    sessions: Sequence[Session], config: ServeConfig, ready: Callable[[str], None], watch: Watch | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; a second signal does not hurry it. SIGHUP: look for models now.
 
     Args:
         sessions: loaded and warm.
         config: limits and address.
         ready: called once with HOST:PORT.
+        watch: what loaded them, if they are to follow their repository.
     """
     from serve.models import Models
 
+    few_heaps()
     gc.collect()
     gc.freeze()  # what is loaded stays; the collector need not walk it again
     sys.setswitchinterval(SWITCH)
@@ -164,17 +170,15 @@ def serve_until_stopped(sessions: Sequence[Session], config: ServeConfig, ready:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        server = Server(Models(sessions, config), config)
-        await server.start()
-        ready(server.address)
-        await stop.wait()
-        await server.drain()
+        if watch:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watch.wake)
+        await _serve(Models(sessions, config), config, watch, ready, stop)
 
     asyncio.run(main())
 
 
 @contextmanager
-def running(sessions: Sequence[Session], config: ServeConfig) -> Iterator[str]:
+def running(sessions: Sequence[Session], config: ServeConfig, watch: Watch | None = None) -> Iterator[str]:
     """Serve from a thread of this process; yields HOST:PORT and drains at the end."""
     from serve.models import Models
 
@@ -185,13 +189,13 @@ def running(sessions: Sequence[Session], config: ServeConfig) -> Iterator[str]:
 
     async def main() -> None:
         stop = asyncio.Event()
-        server = Server(Models(sessions, config), config)
-        await server.start()
         handles.append((asyncio.get_running_loop(), stop))
-        started.append(server.address)
-        ready.set()
-        await stop.wait()
-        await server.drain()
+
+        def begun(address: str) -> None:
+            started.append(address)
+            ready.set()
+
+        await _serve(Models(sessions, config), config, watch, begun, stop)
 
     def run() -> None:
         try:
@@ -212,6 +216,22 @@ def running(sessions: Sequence[Session], config: ServeConfig) -> Iterator[str]:
         loop, stop = handles[0]
         loop.call_soon_threadsafe(stop.set)
         thread.join()
+
+
+async def _serve(
+    models: Models, config: ServeConfig, watch: Watch | None, ready: Callable[[str], None], stop: asyncio.Event
+) -> None:
+    server = Server(models, config)
+    await server.start()
+    if watch:
+        watch.start(models)
+    ready(server.address)
+    await stop.wait()
+    if watch:
+        watch.halt()
+    await server.drain()
+    if watch:
+        await watch.stop(LAST_BYTES[1])
 
 
 def _check_free(address: str) -> None:

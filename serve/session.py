@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serve.errors import FaultError, RepositoryError
+from serve.memory import shrink_arena, trim_heap
 from serve.metadata import KEY, Kind, MetadataError, ModelMetadata
 from serve.providers import RuntimeOptions, open_runtime
 from serve.repository import ModelFile, find_models
@@ -64,6 +65,8 @@ class Session:
         feed = dict(zip(self._inputs, inputs, strict=True))
         try:
             with self._one_at_a_time:
+                if self._runtime is None:
+                    raise RuntimeError("it is closed")
                 results = self._runtime.run(list(outputs), feed)
         except Exception as error:  # the runtime's exceptions share no base class
             raise FaultError(f"model {self.file.name!r} failed on {inputs[0].shape}: {error}") from error
@@ -81,9 +84,22 @@ class Session:
         """
         for side in sides or (self.metadata.crop,):
             for count in sorted({1, limits.room(side * side)}):
-                image = np.zeros((count, side, side, self.metadata.channels), np.uint8)
-                mask = np.zeros((count, side, side), np.uint8)
-                self.run((image, mask)[: len(self._inputs)], OUTPUTS[self.metadata.kind])
+                self.run(self._black(count, side), OUTPUTS[self.metadata.kind])
+
+    def close(self) -> None:
+        """Give its memory back, after the run that may be under way; later runs fail. May be called again."""
+        with self._one_at_a_time:
+            runtime, self._runtime = self._runtime, None
+        if runtime is None:
+            return
+        feed = dict(zip(self._inputs, self._black(1, 1), strict=True))
+        shrink_arena(runtime, list(OUTPUTS[self.metadata.kind][:1]), feed)
+        del runtime
+        trim_heap()
+
+    def _black(self, count: int, side: int) -> tuple[Array, ...]:
+        image = np.zeros((count, side, side, self.metadata.channels), np.uint8)
+        return (image, np.zeros(image.shape[:3], np.uint8))[: len(self._inputs)]
 
 
 def open_session(file: ModelFile, options: RuntimeOptions) -> Session:

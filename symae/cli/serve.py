@@ -56,7 +56,10 @@ def _help(option: Option) -> str:
 def serve(
     models: Path | None, file: Path | None, print_config: bool, verbose: bool, **flags: str | tuple[str, ...] | None
 ) -> None:
-    """Serve every model of the repository MODELS, the newest version of each, until it is told to stop.
+    """Serve every model of the repository MODELS, the newest version of each that works, until it is told to stop.
+
+    New versions and models are taken up, and deleted ones given up, while it runs and without a lost request
+    (--watch-seconds; SIGHUP makes it look at once).
 
     Without MODELS, the one that comes with symae is served: an auto-encoder for photographs (symae reconstruct --help).
 
@@ -89,8 +92,9 @@ def serve(
         return
 
     from serve.listening import Listener
-    from serve.server import load_sessions, serve_until_stopped
+    from serve.server import serve_until_stopped
     from serve.shipped import about_shipped, shipped_models
+    from serve.watch import Watch
 
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -99,8 +103,9 @@ def serve(
         models = shipped_models()
         click.echo(f"serving {about_shipped()}", err=True)
     Listener.of(resolved.config)  # what is wrong with its files is said before the models are loaded
-    sessions = load_sessions(models, resolved.config)
+    watch = Watch(models, resolved.config)
+    sessions = watch.load()
     for session in sessions:
         click.echo(f"{session.file.name} version {session.file.version}: {session.metadata.kind} on {session.provider}")
-    serve_until_stopped(sessions, resolved.config, lambda at: click.echo(f"ready on {at}"))
+    serve_until_stopped(sessions, resolved.config, lambda at: click.echo(f"ready on {at}"), watch)
     click.echo("stopped")

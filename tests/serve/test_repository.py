@@ -1,7 +1,7 @@
 import pytest
 
 from serve.errors import RepositoryError
-from serve.repository import find_models
+from serve.repository import find_models, list_versions, read_stamp
 
 
 def touch(path):
@@ -35,3 +35,24 @@ def test_missing_and_empty(tmp_path):
         find_models(tmp_path / "none")
     with pytest.raises(RepositoryError, match=r"no model in .*: expected"):
         find_models(tmp_path)
+
+
+def test_all_versions_newest_first(tmp_path):
+    for version in ("9", "10", "x"):
+        touch(tmp_path / "b" / version / "model.onnx")
+    assert {name: [m.version for m in found] for name, found in list_versions(tmp_path).items()} == {"b": ["10", "9"]}
+    assert list_versions(touch(tmp_path / "c" / "d").parent) == {}
+
+
+def test_a_stamp_tells_states_of_a_file_apart(tmp_path):
+    path = tmp_path / "m"
+    assert read_stamp(path) is None and read_stamp(path / "below") is None
+    path.write_text("a")
+    first = read_stamp(path)
+    assert read_stamp(path) == first
+    path.write_text("ab")
+    second = read_stamp(path)
+    path.unlink()
+    path.write_text("ab")
+    assert len({first, second, read_stamp(path)}) == 3
+    assert read_stamp(touch(path.parent / "other" / "f").parent / "f" / "g") is None

@@ -1,11 +1,12 @@
 import subprocess
 import sys
 import tomllib
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
-from serve import server, shipped
+from serve import server, shipped, watch
 from serve.options import options
 from symae.cli import main
 
@@ -80,8 +81,9 @@ def test_without_models_the_shipped_one_is_served(tmp_path, monkeypatch):
     (folder / "photos-autoencoder" / "1").mkdir(parents=True)
     (folder / "photos-autoencoder" / "1" / "model.onnx").write_bytes(b"")
     asked = []
-    monkeypatch.setattr(server, "load_sessions", lambda repository, config: asked.append(repository) or [])
-    monkeypatch.setattr(server, "serve_until_stopped", lambda sessions, config, ready: ready("here"))
+    watched = SimpleNamespace(load=list)
+    monkeypatch.setattr(watch, "Watch", lambda repository, config: asked.append(repository) or watched)
+    monkeypatch.setattr(server, "serve_until_stopped", lambda sessions, config, ready, watch: ready("here"))
     result = run()
     assert asked == [folder]
     assert result.stderr.startswith("serving photos-autoencoder version 1, which comes with symae: trained to")
