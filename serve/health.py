@@ -18,6 +18,8 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2
 
+from serve.reading import checked, reader
+
 __all__ = ["DESCRIPTOR", "Health"]
 
 STOPPING = "the server is stopping"
@@ -81,17 +83,19 @@ class Health:
             watcher.set()
 
     async def _check(self, request: Any, context: Context) -> Any:
-        status = self._status(request.service)
+        status = self._status((await checked(request, context)).service)
         if status is None:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no service or model of that name")
         return _message("HealthCheckResponse")(status=status)
 
-    async def _list(self, request: Any, context: Context) -> Any:  # noqa: ARG002
+    async def _list(self, request: Any, context: Context) -> Any:
+        await checked(request, context)
         one = _message("HealthCheckResponse")
         statuses = {service: one(status=self._status(service)) for service in self._statuses}
         return _message("HealthListResponse")(statuses=statuses)
 
     async def _watch(self, request: Any, context: Context) -> None:
+        await checked(request, context)
         with self._watching() as changed:
             told = None
             while not self._closed:
@@ -151,6 +155,6 @@ def _message(name: str) -> Any:
 
 def _wire(request: str) -> dict[str, Callable[..., Any]]:
     return {
-        "request_deserializer": _message(request).FromString,
+        "request_deserializer": reader(_message(request)),
         "response_serializer": lambda message: message.SerializeToString(),
     }

@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
+import grpc
+import grpc.aio
 from google.protobuf.descriptor_pool import DescriptorPool
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-__all__ = ["pool_of"]
+from serve.reading import checked, reader
+
+__all__ = ["handler", "pool_of"]
+
+DESCRIPTOR = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
+
+
+def handler(services: Iterable[Any]) -> grpc.GenericRpcHandler:
+    """Let callers ask for services by name.
+
+    Args:
+        services: descriptors; reflection itself is added.
+    """
+    told = [*services, DESCRIPTOR]
+    servicer = reflection.aio.ReflectionServicer(
+        [service.full_name for service in told], pool=pool_of(service.file for service in told)
+    )
+
+    async def info(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+        messages = (await checked(request, context) async for request in requests)
+        async for answer in servicer.ServerReflectionInfo(messages, context):
+            yield answer
+
+    method = grpc.stream_stream_rpc_method_handler(
+        info,
+        request_deserializer=reader(reflection_pb2.ServerReflectionRequest),
+        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    return grpc.method_handlers_generic_handler(DESCRIPTOR.full_name, {"ServerReflectionInfo": method})
 
 
 def pool_of(files: Iterable[Any]) -> DescriptorPool:

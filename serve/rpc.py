@@ -17,12 +17,12 @@ from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
-from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from serve.conversation import STOPPING, Context, Conversation
-from serve.errors import RequestError, UnavailableError, Violation
+from serve.errors import UnavailableError
 from serve.identity import request_id
+from serve.reading import message_of, reader
 from serve.status import WireStatus, to_wire
 from serve.ticket import Call, Service, Ticket
 
@@ -84,7 +84,7 @@ class Rpc:
     def _method(self, service: Service, method: Any) -> grpc.RpcMethodHandler[Any, Any]:
         request, response = GetMessageClass(method.input_type), GetMessageClass(method.output_type)
         options: dict[str, Any] = {
-            "request_deserializer": _reader(request),
+            "request_deserializer": reader(request),
             "response_serializer": response.SerializeToString,
         }
         path = f"/{service.name}/{method.name}"
@@ -98,7 +98,7 @@ class Rpc:
             ticket = self._ticket(path, context)
             try:
                 with ticket.counted():
-                    return await call(_message(message), ticket)
+                    return await call(message_of(message), ticket)
             except Exception as error:
                 raise _FailedError(_status(error, ticket.id)) from error
 
@@ -161,24 +161,6 @@ class Rpc:
         left = context.time_remaining()
         expires = time.monotonic() + (self._default_deadline if left is None else left)
         return Ticket(request_id(context.invocation_metadata()), path, expires)
-
-
-def _reader(kind: Callable[[], Message]) -> Callable[[bytes], Any]:
-    parse = kind.FromString  # type: ignore[attr-defined]
-
-    def read(data: bytes) -> Any:
-        try:
-            return parse(data)
-        except DecodeError as error:
-            return error
-
-    return read
-
-
-def _message(read: Any) -> Any:
-    if isinstance(read, DecodeError):
-        raise RequestError(Violation("", "these bytes are not a message of this call"))
-    return read
 
 
 def _status(error: Exception, its_id: str) -> WireStatus:

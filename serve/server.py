@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grpc_health.v1 import health_pb2
-from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from serve import reflected
 from serve.catalogue import Catalogue
 from serve.compute import Compute
 from serve.config import ServeConfig
@@ -38,7 +38,6 @@ from serve.health import Health
 from serve.inference import InferenceService
 from serve.listening import Listener
 from serve.memory import few_heaps
-from serve.reflected import pool_of
 from serve.rpc import Rpc
 from serve.service import SymaeService
 from serve.watchdog import Watchdog
@@ -95,11 +94,8 @@ class Server:
         self._watchdog: Watchdog | None = None
         self._listener = Listener.of(config)
         self._server = self._listener.server()
-        self._server.add_generic_rpc_handlers((*self._rpc.handlers(), self._health.handler()))
-        offered = [*(service.descriptor for service in services), HEALTH]
-        files = [*(service.file for service in offered), reflection_pb2.DESCRIPTOR]
-        names = (*(service.full_name for service in offered), reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server, pool=pool_of(files))
+        reflection = reflected.handler([*(service.descriptor for service in services), HEALTH])
+        self._server.add_generic_rpc_handlers((*self._rpc.handlers(), self._health.handler(), reflection))
 
     async def start(self) -> int:
         """Listen.
