@@ -28,7 +28,7 @@ from serve.bench.report import circumstances
 from serve.errors import ServeError
 from symae.run import commit
 
-QUICK = Effort(rounds=1, seconds=0.6, soak=12.0)
+QUICK = Effort(rounds=1, seconds=0.6, soak=25.0)
 MODELS = Path(tempfile.gettempdir()) / "symae-benchmark-models"
 RECORD = Path(__file__).with_name("serving.jsonl")
 

@@ -205,7 +205,7 @@ def start(rig: Rig) -> Iterator[Line]:
 
 def soaked(rig: Rig) -> Iterator[Line]:
     """A short soak with cancels, bad images and model swaps."""
-    verdict: Verdict = soak(Conditions(rig.effort.soak, swap=rig.effort.soak / 10))
+    verdict: Verdict = soak(Conditions(rig.effort.soak, swap=max(10.0, rig.effort.soak / 10)))
     note = f"{verdict.memory[0] / 1e6:.0f} to {verdict.memory[1] / 1e6:.0f} MB, at most {verdict.memory[2] / 1e6:.0f}"
     what = "memory growth over a soak after the warm-up, %"
     yield Line("growth", what, 5.0, False, 100 * verdict.growth / verdict.memory[0], note)
