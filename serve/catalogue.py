@@ -21,6 +21,7 @@ from serve.statistics import ModelStatistics
 
 __all__ = ["Catalogue", "Changed", "Held", "ModelState", "Queue", "Room", "Served", "State", "find", "pick"]
 
+MAX_NAME = 100  # characters of what a caller sent in a message to it
 Array = NDArray[Any]
 State = Literal["LOADING", "READY", "UNLOADING", "FAILED"]
 Changed = Callable[[], Awaitable[None]]
@@ -182,10 +183,11 @@ def find(models: Mapping[str, M], name: str, version: str = "") -> M:
         ModelNotFoundError: no model of that name, or another version of it is served.
     """
     if name not in models:
-        raise ModelNotFoundError(f"no model {name!r}, this server has {', '.join(models) or 'none'}")
+        raise ModelNotFoundError(f"no model {name[:MAX_NAME]!r}, this server has {', '.join(models) or 'none'}")
     model = models[name]
     if version and version != model.version:
-        raise ModelNotFoundError(f"no version {version!r} of {name!r}, this server has version {model.version}")
+        wanted = f"version {version[:MAX_NAME]!r} of {name!r}"
+        raise ModelNotFoundError(f"no {wanted}, this server has version {model.version}")
     return model
 
 

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from serve import inference_about as about
-from serve.catalogue import Catalogue, Served
+from serve.catalogue import Catalogue
 from serve.compute import Answer, Compute
 from serve.errors import ModelNotFoundError, RequestError, UnsupportedError, Violation
-from serve.inference_input import clip, places_of, read_job, read_timeout
+from serve.inference_input import places_of, read_job, read_timeout
 from serve.pb.inference import inference_pb2 as pb
 from serve.runs import FIELDS
 from serve.status import WireStatus
@@ -68,7 +68,7 @@ class InferenceService:
     async def model_ready(self, request: Any, ticket: Ticket) -> Any:  # noqa: ARG002
         """Say whether requests for a model are taken; a model that is not there is not ready, as Triton has it."""
         try:
-            model = self._find(request.name, request.version)
+            model = self._models.find(request.name, request.version)
         except ModelNotFoundError:
             return pb.ModelReadyResponse(ready=False)
         return pb.ModelReadyResponse(ready=self._ready(model.name))
@@ -79,17 +79,17 @@ class InferenceService:
 
     async def model_metadata(self, request: Any, ticket: Ticket) -> Any:  # noqa: ARG002
         """Describe a model's tensors."""
-        return about.model(self._find(request.name, request.version))
+        return about.model(self._models.find(request.name, request.version))
 
     async def model_config(self, request: Any, ticket: Ticket) -> Any:  # noqa: ARG002
         """Describe a model as Triton would."""
-        served = self._find(request.name, request.version)
+        served = self._models.find(request.name, request.version)
         return about.config(served, self._run.limits)
 
     async def model_statistics(self, request: Any, ticket: Ticket) -> Any:  # noqa: ARG002
         """Tell what one model, or all, have done."""
         if request.name:
-            return about.statistics([self._find(request.name, request.version)])
+            return about.statistics([self._models.find(request.name, request.version)])
         if request.version:
             raise RequestError(Violation("version", "needs a name, too"))
         return about.statistics(self._models)
@@ -98,11 +98,11 @@ class InferenceService:
         """List what is served."""
         if request.repository_name:
             raise UnsupportedError("there is one repository, and it has no name: leave out repository_name")
-        return about.index(self._models)
+        return about.index(self._models.states(), ready=request.ready)
 
     async def model_infer(self, request: Any, ticket: Ticket) -> Any:
         """Run a model."""
-        model = self._find(request.model_name, request.model_version)
+        model = self._models.find(request.model_name, request.model_version)
         ticket.model = model.statistics
         timeout = read_timeout(request)
         if timeout:
@@ -115,15 +115,6 @@ class InferenceService:
     async def model_stream_infer(self, request: Any, ticket: Ticket) -> Any:
         """Run a model for one request of a stream."""
         return pb.ModelStreamInferResponse(infer_response=await self.model_infer(request, ticket))
-
-    def _find(self, name: str, version: str) -> Served:
-        have = {model.name: model for model in self._models}
-        model = have.get(name)
-        if model is None:
-            raise ModelNotFoundError(f"no model {clip(name)!r}, this server has {', '.join(have)}")
-        if version not in ("", model.version):
-            raise ModelNotFoundError(f"no version {clip(version)!r} of {name!r}, this server has {model.version}")
-        return model
 
 
 def _told(status: WireStatus, request: Any) -> Any:

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from serve.blocks import Limits
-from serve.catalogue import Served
+from serve.catalogue import ModelState, Served
 from serve.metadata import MAX_BATCH
 from serve.pb.inference import inference_pb2 as pb
 from serve.statistics import Duration
@@ -19,6 +19,7 @@ NAME = "symae"
 EXTENSIONS = ("model_configuration", "statistics")  # those that are there whole
 PLATFORM, BACKEND, FILE = "onnxruntime_onnx", "onnxruntime", "model.onnx"
 DATA_TYPES = {"UINT8": pb.TYPE_UINT8, "FP32": pb.TYPE_FP32}
+STATES = {"FAILED": "UNAVAILABLE"}
 DURATIONS = ("success", "fail", "queue", "compute_input", "compute_infer", "compute_output")
 
 
@@ -69,11 +70,17 @@ def statistics(models: Iterable[Served]) -> Any:
     return pb.ModelStatisticsResponse(model_stats=[_statistics(served) for served in models])
 
 
-def index(models: Iterable[Served]) -> Any:
-    """List models."""
+def index(states: Iterable[ModelState], *, ready: bool) -> Any:
+    """List versions of models; a refused one is UNAVAILABLE, as Triton says it."""
     entry = pb.RepositoryIndexResponse.ModelIndex
     return pb.RepositoryIndexResponse(
-        models=[entry(name=served.name, version=served.version, state="READY") for served in models]
+        models=[
+            entry(
+                name=state.name, version=state.version, state=STATES.get(state.state, state.state), reason=state.reason
+            )
+            for state in states
+            if state.state == "READY" or not ready
+        ]
     )
 
 

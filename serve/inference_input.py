@@ -19,7 +19,7 @@ from serve.metadata import ModelMetadata
 from serve.pb.symae.v1 import symae_pb2 as symae
 from serve.tensors import Tensor, inputs_of, outputs_of
 
-__all__ = ["clip", "places_of", "read_job", "read_timeout"]
+__all__ = ["places_of", "read_job", "read_timeout"]
 
 MAX_PARAMETERS = 64
 MAX_ID = 1024  # characters; it is sent back

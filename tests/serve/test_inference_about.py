@@ -9,6 +9,7 @@ from google.protobuf import text_format
 from export.repository import config_text
 from serve import inference_about as about
 from serve.blocks import Limits
+from serve.catalogue import ModelState
 from serve.pb.inference import inference_pb2 as pb
 from serve.session import OUTPUTS
 from serve.statistics import ModelStatistics
@@ -56,3 +57,10 @@ def test_the_server_names_only_whole_extensions():
     told = about.server()
     assert told.name == "symae" and told.version
     assert list(told.extensions) == ["model_configuration", "statistics"]
+
+
+def test_the_index_tells_refused_versions_as_triton_does():
+    states = [ModelState("a", "1", "READY"), ModelState("a", "2", "FAILED", "damaged"), ModelState("b", "1", "LOADING")]
+    told = [(m.name, m.version, m.state, m.reason) for m in about.index(states, ready=False).models]
+    assert told == [("a", "1", "READY", ""), ("a", "2", "UNAVAILABLE", "damaged"), ("b", "1", "LOADING", "")]
+    assert [m.version for m in about.index(states, ready=True).models] == ["1"]
