@@ -178,7 +178,7 @@ class Batcher:
             for part in batch.parts:
                 self._run(Batch([part]), None)
             return
-        log.error("a run failed: %s", error)
+        log.error("a run failed: %s", error, extra={"request": batch.parts[0].work.request})
         fault = error if isinstance(error, ServeError) else FaultError(str(error))
         self._loop.call_soon_threadsafe(self._give_up, batch.parts[0].work, fault)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,7 +111,7 @@ class Compute:
             OverloadError: there is no room in the queue.
             DeadlineError, FaultError, UnavailableError: as `Batcher.submit`.
         """
-        ticket.model, ticket.images = model.statistics, job.images
+        ticket.model, ticket.images = model, job.images
         if job.fit:
             self._refuse_above_the_queue(job.fit.cost(job.images))
         with model.batcher.budget.reserve(min(self.limits.pixels, job.cost)) as reservation:
@@ -128,7 +129,7 @@ class Compute:
 
     async def thread(self, call: Callable[..., Any], *args: Any) -> Any:
         """Run what takes long where it does not hold up the other callers."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, call, *args)
 
     def _refuse_above_the_queue(self, cost: int) -> None:
         """Say that it never fits, where "try again" would be said for ever."""

@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from serve.errors import ConfigError
+from serve.logs import FORMATS, LEVELS
 
 __all__ = ["ServeConfig", "is_loopback"]
 
@@ -20,6 +21,8 @@ class ServeConfig:
 
     Attributes:
         address: HOST:PORT to listen on; port 0 takes a free one. 0.0.0.0 for all interfaces.
+        log_level: debug, info, warning or error; info has a line for every request.
+        log_format: text, or json for one object a line.
         tls_certificate: PEM file of the server's certificate, followed by those that lead to a root; empty: nothing
             is encrypted. These files are read again when they change.
         tls_key: PEM file of its key, not encrypted.
@@ -59,6 +62,8 @@ class ServeConfig:
     """
 
     address: str = "127.0.0.1:50051"
+    log_level: str = "warning"
+    log_format: str = "text"
     tls_certificate: str = ""
     tls_key: str = ""
     tls_client_ca: str = ""
@@ -93,6 +98,8 @@ class ServeConfig:
             _at_least(name, getattr(self, name), 0.01)
         for name in ("max_connection_age", "max_connection_age_grace", "max_connection_idle"):
             _at_least(name, getattr(self, name), 0)
+        _one_of("log_level", self.log_level, LEVELS)
+        _one_of("log_format", self.log_format, FORMATS)
         self._check_security()
         _at_least("stream_window", self.stream_window, 1)
         _at_least("threads", self.threads, 0)
@@ -128,6 +135,11 @@ def is_loopback(address: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
 def _at_least(name: str, value: float, least: float) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable
+from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["REQUEST_ID", "request_id"]
+__all__ = ["CURRENT", "REQUEST_ID", "request_id"]
 
 REQUEST_ID = "x-request-id"
+CURRENT: ContextVar[str] = ContextVar("request", default="")  # the id of the request that is worked on
 _HARMLESS = re.compile(r"[A-Za-z0-9._:/+=-]{1,64}")  # neither floods a log nor breaks out of a line of it
 
 

@@ -103,7 +103,7 @@ class InferenceService:
     async def model_infer(self, request: Any, ticket: Ticket) -> Any:
         """Run a model."""
         model = self._models.find(request.model_name, request.model_version)
-        ticket.model = model.statistics
+        ticket.model = model
         timeout = read_timeout(request)
         if timeout:
             ticket.expires = min(ticket.expires, time.monotonic() + timeout)

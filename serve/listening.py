@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import grpc
 import grpc.aio
 
 from serve.config import ServeConfig
+from serve.ticket import Observer
 from serve.tls import TlsFiles, server_credentials
 from serve.tokens import TokenCheck, Tokens
 
@@ -33,8 +35,12 @@ class Listener:
     options: tuple[tuple[str, Any], ...]
 
     @classmethod
-    def of(cls, config: ServeConfig) -> Listener:
+    def of(cls, config: ServeConfig, observers: Sequence[Observer] = ()) -> Listener:
         """Read the certificates and tokens that a configuration names.
+
+        Args:
+            config: names them.
+            observers: who wants to know of calls that are refused.
 
         Raises:
             ConfigError: a file is missing or not what it must be.
@@ -43,7 +49,7 @@ class Listener:
         if config.tls_certificate:
             client_ca = Path(config.tls_client_ca) if config.tls_client_ca else None
             credentials = server_credentials(TlsFiles(Path(config.tls_certificate), Path(config.tls_key), client_ca))
-        interceptors = (TokenCheck(Tokens(Path(config.tokens))),) if config.tokens else ()
+        interceptors = (TokenCheck(Tokens(Path(config.tokens)), observers),) if config.tokens else ()
         return cls(credentials, interceptors, _options(config))
 
     def server(self) -> grpc.aio.Server:

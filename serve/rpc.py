@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -21,13 +22,14 @@ from google.protobuf.message_factory import GetMessageClass
 
 from serve.conversation import STOPPING, Context, Conversation
 from serve.errors import UnavailableError
-from serve.identity import request_id
+from serve.identity import CURRENT, REQUEST_ID, request_id
 from serve.reading import message_of, reader
 from serve.status import WireStatus, to_wire
-from serve.ticket import Call, Service, Ticket
+from serve.ticket import Call, Observer, Service, Ticket
 
 __all__ = ["Rpc"]
 
+Answer = Callable[[Any, Ticket, Context], Awaitable[Any]]
 log = logging.getLogger(__name__)
 
 
@@ -46,10 +48,14 @@ class Rpc:
         services: what can be called.
         default_deadline: seconds for a caller that gave none.
         window: messages of a stream that are worked on at a time.
+        observers: who wants to know of the requests.
     """
 
-    def __init__(self, services: Sequence[Service], *, default_deadline: float, window: int) -> None:
+    def __init__(
+        self, services: Sequence[Service], *, default_deadline: float, window: int, observers: Sequence[Observer] = ()
+    ) -> None:
         self._services = services
+        self._observers = observers
         self._default_deadline = default_deadline
         self._window = window
         self._draining = False
@@ -88,51 +94,59 @@ class Rpc:
             "response_serializer": response.SerializeToString,
         }
         path = f"/{service.name}/{method.name}"
-        answer = self._answer(service.calls[method.name], path)
+        answer = self._answer(service.calls[method.name])
         if method.client_streaming:
-            return grpc.stream_stream_rpc_method_handler(self._stream(answer, service), **options)
-        return grpc.unary_unary_rpc_method_handler(self._unary(answer), **options)
+            return grpc.stream_stream_rpc_method_handler(self._stream(answer, service, path), **options)
+        return grpc.unary_unary_rpc_method_handler(self._unary(answer, path), **options)
 
-    def _answer(self, call: Call, path: str) -> Callable[[Any, Context], Awaitable[Any]]:
-        async def answer(message: Any, context: Context) -> Any:
-            ticket = self._ticket(path, context)
+    def _answer(self, call: Call) -> Answer:
+        async def answer(message: Any, ticket: Ticket, context: Context) -> Any:
+            code = grpc.StatusCode.CANCELLED
             try:
                 with ticket.counted():
-                    return await call(message_of(message), ticket)
+                    response = await call(message_of(message), ticket)
+                code = grpc.StatusCode.OK
+                return response
             except Exception as error:
-                raise _FailedError(_status(error, ticket.id)) from error
+                failed = _FailedError(_status(error, ticket.id))
+                code = failed.status.code
+                raise failed from error
+            finally:
+                self._ended(ticket, code, context)
 
         return answer
 
-    def _unary(self, answer: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Awaitable[Any]]:
+    def _unary(self, answer: Answer, path: str) -> Callable[[Any, Context], Awaitable[Any]]:
         async def handle(request: Any, context: Context) -> Any:
-            with self._accepted():
+            with self._called(path, context) as ticket:
                 try:
                     self._refuse_when_draining()
-                    return await answer(request, context)
+                    return await answer(request, ticket, context)
                 except Exception as error:
-                    return await _abort(context, error)
+                    return await self._abort(ticket, context, error)
 
         return handle
 
-    def _stream(
-        self, answer: Callable[[Any, Context], Awaitable[Any]], service: Service
-    ) -> Callable[[Any, Context], Awaitable[None]]:
+    def _stream(self, answer: Answer, service: Service, path: str) -> Callable[[Any, Context], Awaitable[None]]:
         async def handle(_requests: Any, context: Context) -> None:
-            async def one(message: Any) -> Any:
-                try:
-                    return await answer(message, context)
-                except _FailedError as error:
-                    if service.told is None:
-                        raise
-                    return service.told(error.status, message)
+            with self._called(path, context) as stream:
+                numbers = itertools.count()
 
-            with self._accepted():
+                async def one(message: Any) -> Any:
+                    ticket = Ticket(f"{stream.id}.{next(numbers)}", path, self._expires(context))
+                    CURRENT.set(ticket.id)
+                    try:
+                        return await answer(message, ticket, context)
+                    except _FailedError as error:
+                        if service.told is None:
+                            raise
+                        return service.told(error.status, message)
+
                 try:
                     self._refuse_when_draining()
                     await self._converse(Conversation(context, one, self._window))
                 except Exception as error:
-                    await _abort(context, error)
+                    await self._abort(stream, context, error)
 
         return handle
 
@@ -144,10 +158,14 @@ class Rpc:
             self._conversations.discard(conversation)
 
     @contextlib.contextmanager
-    def _accepted(self) -> Iterator[None]:
+    def _called(self, path: str, context: Context) -> Iterator[Ticket]:
+        """Count a call as long as it lasts, and let its caller know its id however it ends."""
         self._active += 1
         try:
-            yield
+            ticket = Ticket(request_id(context.invocation_metadata()), path, self._expires(context))
+            CURRENT.set(ticket.id)
+            context.set_trailing_metadata(((REQUEST_ID, ticket.id),))
+            yield ticket
         finally:
             self._active -= 1
             if self._draining and not self._active:
@@ -157,23 +175,30 @@ class Rpc:
         if self._draining:
             raise UnavailableError(STOPPING)
 
-    def _ticket(self, path: str, context: Context) -> Ticket:
+    def _expires(self, context: Context) -> float:
         left = context.time_remaining()
-        expires = time.monotonic() + (self._default_deadline if left is None else left)
-        return Ticket(request_id(context.invocation_metadata()), path, expires)
+        return time.monotonic() + (self._default_deadline if left is None else left)
+
+    def _ended(self, ticket: Ticket, code: grpc.StatusCode, context: Context) -> None:
+        if code is grpc.StatusCode.CANCELLED and ticket.expired:  # gRPC cancels what is late
+            code = grpc.StatusCode.DEADLINE_EXCEEDED
+        for observer in self._observers:
+            observer.ended(ticket, code, context)
+
+    async def _abort(self, ticket: Ticket, context: Context, error: Exception) -> NoReturn:
+        if isinstance(error, grpc.aio.BaseError):  # the connection itself; there is nobody to tell
+            raise error
+        if isinstance(error, _FailedError):
+            status = error.status
+        else:  # of the call, and not of one of its requests
+            status = _status(error, ticket.id)
+            self._ended(ticket, status.code, context)
+        trailers: tuple[tuple[str, str | bytes], ...] = (*status.trailers, (REQUEST_ID, ticket.id))
+        await context.abort(status.code, status.message, trailing_metadata=trailers)
 
 
 def _status(error: Exception, its_id: str) -> WireStatus:
     status = to_wire(error, its_id)
     if status.code is grpc.StatusCode.INTERNAL:
-        log.error("request %s failed", its_id, exc_info=error)
+        log.error("request %s failed", its_id, exc_info=error, extra={"request": its_id})
     return status
-
-
-async def _abort(context: Context, error: Exception) -> NoReturn:
-    if isinstance(error, grpc.aio.BaseError):  # the connection itself; there is nobody to tell
-        raise error
-    status = (
-        error.status if isinstance(error, _FailedError) else _status(error, request_id(context.invocation_metadata()))
-    )
-    await context.abort(status.code, status.message, trailing_metadata=status.trailers)

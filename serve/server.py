@@ -37,9 +37,11 @@ from serve.health import DESCRIPTOR as HEALTH
 from serve.health import Health
 from serve.inference import InferenceService
 from serve.listening import Listener
+from serve.logs import AccessLog
 from serve.memory import few_heaps
 from serve.rpc import Rpc
 from serve.service import SymaeService
+from serve.ticket import Observer
 from serve.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -90,9 +92,15 @@ class Server:
             InferenceService(self._models, compute, self._health.serves).offer(),
         ]
         self._names = [service.name for service in services]
-        self._rpc = Rpc(services, default_deadline=config.default_deadline, window=config.stream_window)
+        observers = _observers()
+        self._rpc = Rpc(
+            services,
+            default_deadline=config.default_deadline,
+            window=config.stream_window,
+            observers=observers,
+        )
         self._watchdog: Watchdog | None = None
-        self._listener = Listener.of(config)
+        self._listener = Listener.of(config, observers)
         self._server = self._listener.server()
         reflection = reflected.handler([*(service.descriptor for service in services), HEALTH])
         self._server.add_generic_rpc_handlers((*self._rpc.handlers(), self._health.handler(), reflection))
@@ -249,3 +257,7 @@ def _check_free(address: str) -> None:
     if taken or len(failures) == len(found):  # one family of localhost may be missing, as IPv6 in containers
         reason = (taken or failures)[0].strerror
         raise AddressError(f"cannot listen on {address}: {reason}; choose another --address")
+
+
+def _observers() -> list[Observer]:
+    return [AccessLog()] if AccessLog.wanted() else []

@@ -78,8 +78,7 @@ def to_wire(error: BaseException, request_id: str) -> WireStatus:
         delay = Duration()
         delay.FromMilliseconds(max(1, int(error.retry_after * 1000)))
         details.append(RetryInfo(retry_delay=delay))
-    if not known:
-        details.append(RequestInfo(request_id=request_id))
+    details.append(RequestInfo(request_id=request_id))
     status = Status(code=code.value[0], message=message, details=[_pack(detail) for detail in details])
     return WireStatus(code, message, ((DETAILS, status.SerializeToString()),))
 

@@ -7,15 +7,17 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from google.protobuf.message import Message
+from grpc import StatusCode
 
+from serve.catalogue import Served
 from serve.errors import DeadlineError
-from serve.statistics import ModelStatistics, Spent
+from serve.statistics import Spent
 from serve.status import WireStatus
 
-__all__ = ["Call", "Service", "Ticket"]
+__all__ = ["Call", "Observer", "Service", "Ticket"]
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +29,7 @@ class Ticket:
         call: /SERVICE/METHOD.
         expires: `time.monotonic()` after which the caller needs no answer.
         arrived: `time.monotonic()`.
-        model: the counters of the model that it means, set by the call as soon as it is known.
+        model: the model that it means, set by the call as soon as it is known.
         images: how many images it holds, set by the call.
         spent: where its time went.
     """
@@ -36,7 +38,7 @@ class Ticket:
     call: str
     expires: float
     arrived: float = field(default_factory=time.monotonic)
-    model: ModelStatistics | None = None
+    model: Served | None = None
     images: int = 0
     spent: Spent = field(default_factory=Spent)
     _computed: float = 0.0
@@ -59,17 +61,35 @@ class Ticket:
             yield
         except BaseException as error:
             if self.model:
-                self.model.failed(time.monotonic() - self.arrived, self._cause(error))
+                self.model.statistics.failed(time.monotonic() - self.arrived, self._cause(error))
             raise
         if self.model:
             now = time.monotonic()
             self.spent.encode = now - (self._computed or now)
-            self.model.answered(now - self.arrived, self.spent)
+            self.model.statistics.answered(now - self.arrived, self.spent)
 
     def _cause(self, error: BaseException) -> BaseException:
         """Tell a deadline, at which gRPC cancels the call, from a caller that went away."""
-        expired = isinstance(error, asyncio.CancelledError) and time.monotonic() >= self.expires
+        expired = isinstance(error, asyncio.CancelledError) and self.expired
         return DeadlineError("the deadline passed") if expired else error
+
+    @property
+    def expired(self) -> bool:
+        """Whether its caller needs no answer any more."""
+        return time.monotonic() >= self.expires
+
+
+class Observer(Protocol):
+    """Who wants to know of every request's end: metrics, logs, traces."""
+
+    def ended(self, ticket: Ticket, code: StatusCode, context: Any) -> None:
+        """Take note of one.
+
+        Args:
+            ticket: the request.
+            code: what it ended with.
+            context: gRPC's, of the call that it came by.
+        """
 
 
 Call = Callable[[Any, Ticket], Coroutine[Any, Any, Any]]

@@ -12,22 +12,24 @@ import hmac
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 import grpc.aio
 
 from serve.errors import ConfigError, UnauthenticatedError
 from serve.files import signature
-from serve.identity import request_id
+from serve.identity import REQUEST_ID, request_id
 from serve.status import to_wire
+from serve.ticket import Observer, Ticket
 
 __all__ = ["TokenCheck", "Tokens"]
 
 OPEN = ("/grpc.health.v1.Health/", "/grpc.reflection.")
 _COMMENT = re.compile(r"(?:^|\s)#")
+NEEDED = "needs metadata 'authorization: Bearer TOKEN' with a token that is valid here"
 LOOK = 1.0  # seconds between two looks at the file
 log = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -79,22 +81,28 @@ class Tokens:
 class TokenCheck(grpc.aio.ServerInterceptor):
     """Lets no call in without a valid token, whatever its service; a refused one is not even read."""
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, tokens: Tokens, observers: Sequence[Observer] = ()) -> None:
         self._tokens = tokens
-        # gRPC accepts any kind of handler for a call that reads nothing
-        self._refusal: Any = grpc.stream_stream_rpc_method_handler(_refuse)
+        self._observers = observers
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
         """Give gRPC the call's own handler, or one that refuses it."""
         if details.method.startswith(OPEN) or self._tokens.accept(_bearer(details.invocation_metadata)):
             return await continuation(details)
-        return self._refusal
+        known = await continuation(details) is not None
+        refuse: Any = self._refuse(details.method if known else "/unknown")
+        return grpc.stream_stream_rpc_method_handler(refuse)  # fits every kind of call, as it reads nothing
 
+    def _refuse(self, call: str) -> Callable[[Any, Context], Awaitable[None]]:
+        async def refuse(_requests: Any, context: Context) -> None:
+            ticket = Ticket(request_id(context.invocation_metadata()), call, time.monotonic())
+            status = to_wire(UnauthenticatedError(NEEDED), ticket.id)
+            for observer in self._observers:
+                observer.ended(ticket, status.code, context)
+            trailers: tuple[tuple[str, str | bytes], ...] = (*status.trailers, (REQUEST_ID, ticket.id))
+            await context.abort(status.code, status.message, trailing_metadata=trailers)
 
-async def _refuse(_requests: Any, context: Context) -> NoReturn:
-    error = UnauthenticatedError("needs metadata 'authorization: Bearer TOKEN' with a token that is valid here")
-    status = to_wire(error, request_id(context.invocation_metadata()))
-    await context.abort(status.code, status.message, trailing_metadata=status.trailers)
+        return refuse
 
 
 def _bearer(metadata: Any) -> str:

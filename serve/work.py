@@ -11,6 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from serve.identity import CURRENT
+
 __all__ = ["Batch", "Part", "Why", "Work"]
 
 Array = NDArray[Any]
@@ -27,6 +29,7 @@ class Work:
         expires: `time.monotonic()` after which nobody needs the answer.
         future: gets the answer.
         each: seconds that an image of this size is expected to take behind others; 0: unknown.
+        request: the id of the request that it is of.
     """
 
     inputs: tuple[Array, ...]
@@ -34,6 +37,7 @@ class Work:
     expires: float
     future: asyncio.Future[Any]
     each: float = 0.0
+    request: str = field(default_factory=CURRENT.get)
     queued: float = field(default_factory=time.monotonic)
     taken: int = 0  # images that have left the queue
     dropped: bool = False  # nobody waits for it any more

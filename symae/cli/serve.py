@@ -52,7 +52,7 @@ def _help(option: Option) -> str:
     help="TOML file whose keys are the flags below; also from SYMAE_SERVE_CONFIG.",
 )
 @click.option("--print-config", is_flag=True, help="Print the configuration, and where each value is from; then end.")
-@click.option("--verbose", is_flag=True, help="Log what is loaded and answered.")
+@click.option("--verbose", is_flag=True, help="Log what is loaded and answered: --log-level info.")
 def serve(
     models: Path | None, file: Path | None, print_config: bool, verbose: bool, **flags: str | tuple[str, ...] | None
 ) -> None:
@@ -74,8 +74,6 @@ def serve(
       symae serve models/ --address 0.0.0.0:50051
       symae serve models/ --config serve.toml --print-config
     """
-    import logging
-
     from serve.stopping import stoppable
 
     click.get_current_context().with_resource(stoppable())
@@ -86,19 +84,20 @@ def serve(
         for key, text in flags.items()
         if text not in (None, ())
     }
+    if verbose:
+        given.setdefault("log_level", "info")
     resolved = resolve(file, os.environ, given)
     if print_config:
         click.echo(resolved.to_toml(), nl=False)
         return
 
     from serve.listening import Listener
+    from serve.logs import configure
     from serve.server import serve_until_stopped
     from serve.shipped import about_shipped, shipped_models
     from serve.watch import Watch
 
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    configure(resolved.config.log_level, resolved.config.log_format)
     if models is None:
         models = shipped_models()
         click.echo(f"serving {about_shipped()}", err=True)

@@ -59,7 +59,7 @@ def test_images_of_several_sizes_come_back_in_their_order(scenario, slow):
         assert isinstance(answer, Answer)
         np.testing.assert_allclose(answer.matrix(0)[:, 0] * 255, [10, 20, 10], rtol=1e-5)
         assert [row.shape for row in answer.rows(1)] == [(3, 4, 4), (3, 5, 4), (3, 4, 4)]
-        assert (mine.model, mine.images) == (model.statistics, 3)
+        assert (mine.model, mine.images) == (model, 3)
         assert mine.spent.run == answer.run > 0
 
     scenario(body)

@@ -1,6 +1,7 @@
 """Streams: order, bounded window, faults, drain. Unary faults are in test_service.py."""
 
 import asyncio
+import contextlib
 import itertools
 import threading
 import time
@@ -8,11 +9,14 @@ import time
 import grpc
 import numpy as np
 import pytest
+from google.rpc.error_details_pb2 import RequestInfo
+from google.rpc.status_pb2 import Status
 
 from serve import errors
 from serve.calls import embed_request, reconstruct_request, segment_request
 from serve.client import AsyncClient, Client
 from serve.config import ServeConfig
+from serve.pb.symae.v1 import symae_pb2 as pb
 from serve.server import load_sessions, running
 
 
@@ -129,3 +133,31 @@ def test_the_callers_request_id_is_used_where_it_is_harmless(repository, caplog)
     ids = [record.args[0] for record in caplog.records if record.msg == "request %s failed"]
     assert ids[0] == "job-7:a"
     assert all(len(made) == 16 for made in ids[1:]) and len(set(ids)) == 3
+
+
+def ends(call):
+    """What comes at the end of a call: its metadata, and the request id that its error names."""
+    with contextlib.suppress(grpc.RpcError):
+        call.result() if hasattr(call, "result") else list(call)
+    trailers = dict(call.trailing_metadata())
+    info = RequestInfo()
+    details = Status.FromString(trailers.get("grpc-status-details-bin", b"")).details
+    return trailers["x-request-id"], next((info.request_id for d in details if d.Unpack(info)), None)
+
+
+def test_every_call_tells_its_id_however_it_ends(address):
+    good, bad = embed_request([gray(1)]), embed_request([b"broken"])
+    with grpc.insecure_channel(address) as channel:
+        unary = channel.unary_unary("/symae.v1.SymaeService/Embed")
+        stream = channel.stream_stream("/symae.v1.SymaeService/StreamEmbed")
+        infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+        mine = {"timeout": 10, "metadata": [("x-request-id", "job-7")]}
+        assert ends(unary.future(good.SerializeToString(), **mine)) == ("job-7", None)
+        assert ends(unary.future(bad.SerializeToString(), **mine)) == ("job-7", "job-7")
+        assert ends(unary.future(b"\xff", **mine)) == ("job-7", "job-7")
+        assert ends(infer.future(b"", **mine)) == ("job-7", "job-7")
+        wrapped = [pb.StreamEmbedRequest(request=r).SerializeToString() for r in (good, bad)]
+        assert ends(stream(iter(wrapped[:1]), **mine)) == ("job-7", None)
+        assert ends(stream(iter(wrapped), **mine)) == ("job-7", "job-7.1")
+        made = ends(unary.future(bad.SerializeToString(), timeout=10))
+        assert made[0] == made[1] and len(made[0]) == 16

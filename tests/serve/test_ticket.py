@@ -1,5 +1,6 @@
 import asyncio
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,7 +11,7 @@ from serve.ticket import Ticket
 
 def ticket(seconds=10.0):
     made = Ticket("id", "/service/Call", time.monotonic() + seconds)
-    made.model = ModelStatistics()
+    made.model = SimpleNamespace(statistics=ModelStatistics())
     return made
 
 
@@ -21,7 +22,7 @@ def test_an_answer_is_counted_with_where_its_time_went():
             time.sleep(0.02)
         mine.ran(queue=0.001, run=0.002)
         time.sleep(0.03)
-    spent, counters = mine.spent, mine.model
+    spent, counters = mine.spent, mine.model.statistics
     assert spent.decode >= 0.02 and spent.encode >= 0.03
     assert (spent.queue, spent.run) == (0.001, 0.002)
     assert counters.success.count == counters.compute_output.count == 1
@@ -32,7 +33,7 @@ def test_what_fails_is_counted_and_raised():
     mine = ticket()
     with pytest.raises(FaultError), mine.counted():
         raise FaultError("broken")
-    assert (mine.model.success.count, mine.model.fail.count) == (0, 1)
+    assert (mine.model.statistics.success.count, mine.model.statistics.fail.count) == (0, 1)
 
 
 @pytest.mark.parametrize(("seconds", "late", "cancelled"), [(10.0, 0, 1), (-0.001, 1, 0)])
@@ -40,7 +41,7 @@ def test_a_deadline_is_told_from_a_caller_that_went_away(seconds, late, cancelle
     mine = ticket(seconds)
     with pytest.raises(asyncio.CancelledError), mine.counted():
         raise asyncio.CancelledError
-    assert (mine.model.late, mine.model.cancelled) == (late, cancelled)
+    assert (mine.model.statistics.late, mine.model.statistics.cancelled) == (late, cancelled)
 
 
 def test_a_request_that_means_no_model_is_not_counted():
