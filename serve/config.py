@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import sys
 from dataclasses import dataclass
 
 from serve.errors import ConfigError
@@ -56,6 +57,10 @@ class ServeConfig:
         watch_seconds: seconds between two looks for new, changed and deleted models; 0: what is loaded stays.
         stuck_after: seconds that work waits and no run begins or ends, after which a model is "not serving" until it
             moves; a run may always take three times as long as the longest before it. 0: never.
+        devices: numbers of the GPUs to use, one process for each; empty: the first one.
+        fronts: processes that take calls, decode, and hand pixels to the process of the device. One, the default, is
+            that process itself.
+        front_bytes: shared memory of each front where there are several processes; what is not used costs nothing.
         drain_delay: seconds between saying "not serving" and refusing calls, for balancers to notice.
         grace: seconds that accepted requests get to finish when the server is stopped; what waits then is
             refused. The default ends before the 30 seconds after which Kubernetes and Docker Compose kill.
@@ -88,6 +93,9 @@ class ServeConfig:
     warm_sizes: tuple[int, ...] = ()
     watch_seconds: float = 2.0
     stuck_after: float = 60.0
+    devices: tuple[int, ...] = ()
+    fronts: int = 1
+    front_bytes: int = 512 * MIB
     drain_delay: float = 0.0
     grace: float = 25.0
 
@@ -103,6 +111,8 @@ class ServeConfig:
         self._check_security()
         _at_least("stream_window", self.stream_window, 1)
         _at_least("threads", self.threads, 0)
+        _at_least("fronts", self.fronts, 1)
+        _at_least("front_bytes", self.front_bytes, MIB)
         _at_least("watch_seconds", self.watch_seconds, 0)
         _at_least("stuck_after", self.stuck_after, 0)
         _at_least("drain_delay", self.drain_delay, 0)
@@ -113,8 +123,22 @@ class ServeConfig:
             raise ConfigError(
                 f"queue_pixels must be at least max_image_pixels ({self.max_image_pixels}), got {self.queue_pixels}"
             )
+        if any(number < 0 for number in self.devices) or len(set(self.devices)) != len(self.devices):
+            raise ConfigError(f"devices must be different numbers from 0 on, got {list(self.devices)}")
+        if self.processes and sys.platform != "linux":
+            raise ConfigError("several fronts or devices need Linux: leave them out, and start a server for each")
         if any(side < 1 for side in self.warm_sizes):
             raise ConfigError(f"warm_sizes must be sides of at least 1 pixel, got {list(self.warm_sizes)}")
+
+    @property
+    def processes(self) -> bool:
+        """Whether it takes more than one process."""
+        return self.fronts > 1 or len(self.devices) > 1
+
+    @property
+    def device(self) -> int:
+        """Number of the GPU of a process that has one."""
+        return self.devices[0] if self.devices else 0
 
     def _check_security(self) -> None:
         if bool(self.tls_certificate) != bool(self.tls_key):

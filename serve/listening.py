@@ -52,9 +52,15 @@ class Listener:
         interceptors = (TokenCheck(Tokens(Path(config.tokens)), observers),) if config.tokens else ()
         return cls(credentials, interceptors, _options(config))
 
-    def server(self) -> grpc.aio.Server:
-        """Make the server."""
-        return grpc.aio.server(options=self.options, interceptors=self.interceptors)
+    def server(self, *, held: bool = False) -> grpc.aio.Server:
+        """Make the server.
+
+        Args:
+            held: the address is held for it and others, which all listen on it; see `serve.address`.
+        """
+        # unless somebody holds the port, a second server on a taken one would start, and get half the callers
+        options = (*self.options, ("grpc.so_reuseport", int(held)))
+        return grpc.aio.server(options=options, interceptors=self.interceptors)
 
     def listen(self, server: grpc.aio.Server, address: str) -> int:
         """Open its port; returns the number.
@@ -71,7 +77,6 @@ def _options(config: ServeConfig) -> tuple[tuple[str, Any], ...]:
     return (
         ("grpc.max_receive_message_length", config.max_message_bytes),
         ("grpc.max_send_message_length", config.max_message_bytes),
-        ("grpc.so_reuseport", 0),  # with it a second server on a taken port would start, and get half the callers
         ("grpc.keepalive_time_ms", _milliseconds(config.keepalive_time)),
         ("grpc.keepalive_timeout_ms", _milliseconds(config.keepalive_timeout)),
         ("grpc.http2.ping_timeout_ms", _milliseconds(config.keepalive_timeout)),  # the one that counts in grpcio 1.85

@@ -42,11 +42,13 @@ class RuntimeOptions:
             "ExecutionProvider"; empty: the best at hand.
         threads: of the CPU provider; 0: as many as this process may use.
         tf32: let NVIDIA GPUs compute products in TF32.
+        device: number of the GPU.
     """
 
     providers: tuple[str, ...] = ()
     threads: int = 0
     tf32: bool = False
+    device: int = 0
 
 
 def open_runtime(file: ModelFile, options: RuntimeOptions) -> onnxruntime.InferenceSession:
@@ -138,7 +140,10 @@ def _provider_options(provider: str, options: RuntimeOptions) -> dict[str, str]:
             "cudnn_conv_algo_search": "HEURISTIC",
             "arena_extend_strategy": "kSameAsRequested",
             "use_tf32": str(int(options.tf32)),
+            "device_id": str(options.device),
         }
+    if provider == "TensorrtExecutionProvider":
+        return {"device_id": str(options.device)}
     if provider == "OpenVINOExecutionProvider":
         return {"num_of_threads": str(options.threads or usable_cpus())}
     return {}

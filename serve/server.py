@@ -11,12 +11,8 @@ and one a model. The port opens after every model has run once, so whoever conne
 from __future__ import annotations
 
 import asyncio
-import errno
-import gc
 import logging
 import signal
-import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +24,7 @@ from typing import TYPE_CHECKING
 from grpc_health.v1 import health_pb2
 
 from serve import reflected
+from serve.address import check_free
 from serve.catalogue import Catalogue
 from serve.compute import Compute
 from serve.config import ServeConfig
@@ -38,7 +35,7 @@ from serve.health import Health
 from serve.inference import InferenceService
 from serve.listening import Listener
 from serve.logs import AccessLog
-from serve.memory import few_heaps
+from serve.process import settle
 from serve.rpc import Rpc
 from serve.service import SymaeService
 from serve.ticket import Observer
@@ -52,9 +49,6 @@ if TYPE_CHECKING:
 __all__ = ["Server", "load_sessions", "running", "serve_until_stopped"]
 
 LAST_BYTES = (1.0, 5.0)  # seconds, at least and at most, for the last answers to leave
-# Seconds after which a thread of Python lets another on. A run thread that comes back with results waits that long for
-# the event loop; the default of 5 ms doubles the 99th percentile of small calls (67 for 32 ms at 32 callers).
-SWITCH = 0.0005
 log = logging.getLogger(__name__)
 
 
@@ -71,6 +65,7 @@ class Server:
     Args:
         models: what can be called; closed by `drain`.
         config: limits and address.
+        held: the address is held for this process and others, which all listen on it; see `serve.address`.
 
     Attributes:
         address: HOST:PORT as bound, after `start`.
@@ -79,9 +74,9 @@ class Server:
         ConfigError: a certificate or token file is missing or not what it must be.
     """
 
-    def __init__(self, models: Catalogue, config: ServeConfig) -> None:
+    def __init__(self, models: Catalogue, config: ServeConfig, *, held: bool = False) -> None:
         self.address = config.address
-        self._config = config
+        self._config, self._held = config, held
         self._threads = ThreadPoolExecutor(config.threads or usable_cpus(), thread_name_prefix="decode")
         self._models = models
         self._shown: set[str] = set()
@@ -101,7 +96,7 @@ class Server:
         )
         self._watchdog: Watchdog | None = None
         self._listener = Listener.of(config, observers)
-        self._server = self._listener.server()
+        self._server = self._listener.server(held=held)
         reflection = reflected.handler([*(service.descriptor for service in services), HEALTH])
         self._server.add_generic_rpc_handlers((*self._rpc.handlers(), self._health.handler(), reflection))
 
@@ -114,7 +109,8 @@ class Server:
         Raises:
             AddressError: the address is malformed, in use, or not this machine's.
         """
-        _check_free(self._config.address)
+        if not self._held:
+            check_free(self._config.address)
         try:
             port = self._listener.listen(self._server, self._config.address)
         except RuntimeError as error:
@@ -145,11 +141,12 @@ class Server:
     async def _show_health(self) -> None:
         """Say who is ready: the services while there is a model, and every model by its name."""
         status, names = health_pb2.HealthCheckResponse, {model.name for model in self._models}
-        now = dict.fromkeys(self._shown - names, status.SERVICE_UNKNOWN) | dict.fromkeys(names, status.SERVING)
+        gone = status.SERVICE_UNKNOWN if names else status.NOT_SERVING  # all at once: they are expected back
+        now = dict.fromkeys(self._shown - names, gone) | dict.fromkeys(names, status.SERVING)
         now |= dict.fromkeys(self._names, status.SERVING if names else status.NOT_SERVING)
         for service, is_now in now.items():
             await self._health.set(service, is_now)
-        self._shown = names
+        self._shown = names or self._shown
 
 
 def serve_until_stopped(
@@ -165,10 +162,7 @@ def serve_until_stopped(
     """
     from serve.models import Models
 
-    few_heaps()
-    gc.collect()
-    gc.freeze()  # what is loaded stays; the collector need not walk it again
-    sys.setswitchinterval(SWITCH)
+    settle()
 
     async def main() -> None:
         stop = asyncio.Event()
@@ -236,27 +230,6 @@ async def _serve(
     await server.drain()
     if watch:
         await watch.stop(LAST_BYTES[1])
-
-
-def _check_free(address: str) -> None:
-    """Try the address with a plain socket: gRPC would say why only in a log of its own, and vaguely."""
-    host, _, port = address.rpartition(":")
-    failures: list[OSError] = []
-    try:
-        found = socket.getaddrinfo(host.strip("[]") or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, kind, protocol, _, place in found:
-            with socket.socket(family, kind, protocol) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(place)
-                except OSError as error:
-                    failures.append(error)
-    except OSError as error:
-        raise AddressError(f"cannot listen on {address!r}: {error.strerror}; expected HOST:PORT") from error
-    taken = [error for error in failures if error.errno == errno.EADDRINUSE]
-    if taken or len(failures) == len(found):  # one family of localhost may be missing, as IPv6 in containers
-        reason = (taken or failures)[0].strerror
-        raise AddressError(f"cannot listen on {address}: {reason}; choose another --address")
 
 
 def _observers() -> list[Observer]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from serve.metadata import ModelMetadata
@@ -32,12 +33,14 @@ class Tensor:
         """Whether images of two sizes give arrays of two shapes."""
         return -1 in self.dims
 
+    def shape(self, images: int, height: int, width: int) -> tuple[int, ...]:
+        """Its shape for images of a size."""
+        sides = iter((-(-height // self.unit), -(-width // self.unit)))
+        return (images, *(next(sides) if dim == -1 else dim for dim in self.dims))
+
     def nbytes(self, images: int, height: int, width: int) -> int:
         """Bytes that it takes for images of a size."""
-        count, sides = images, iter((-(-height // self.unit), -(-width // self.unit)))
-        for dim in self.dims:
-            count *= next(sides) if dim == -1 else dim
-        return count * ITEM_SIZE[self.datatype]
+        return math.prod(self.shape(images, height, width)) * ITEM_SIZE[self.datatype]
 
 
 def inputs_of(metadata: ModelMetadata) -> tuple[Tensor, ...]:

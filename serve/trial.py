@@ -41,7 +41,7 @@ def load(file: ModelFile, config: ServeConfig, like: ModelMetadata | None = None
         ConfigError: a provider is named that is not there or does not start.
     """
     stamp = read_stamp(file.path)
-    session = open_session(file, RuntimeOptions(config.providers, config.threads, config.tf32))
+    session = open_session(file, RuntimeOptions(config.providers, config.threads, config.tf32, config.device))
     try:
         if read_stamp(file.path) != stamp:
             raise RepositoryError(f"{file.path} changed while it was loaded")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from serve.config import ServeConfig
     from serve.options import Option
 
 __all__ = ["serve"]
@@ -91,20 +92,34 @@ def serve(
         click.echo(resolved.to_toml(), nl=False)
         return
 
-    from serve.listening import Listener
     from serve.logs import configure
-    from serve.server import serve_until_stopped
     from serve.shipped import about_shipped, shipped_models
-    from serve.watch import Watch
 
     configure(resolved.config.log_level, resolved.config.log_format)
     if models is None:
         models = shipped_models()
         click.echo(f"serving {about_shipped()}", err=True)
-    Listener.of(resolved.config)  # what is wrong with its files is said before the models are loaded
-    watch = Watch(models, resolved.config)
+    _serve(models, resolved.config)
+    click.echo("stopped")
+
+
+def _serve(models: Path, config: ServeConfig) -> None:
+    def ready(address: str) -> None:
+        click.echo(f"ready on {address}")
+
+    if config.processes:
+        from serve.fronts.supervisor import serve_with_fronts
+
+        serve_with_fronts(models, config, ready, told=click.echo)
+        return
+
+    from serve.listening import Listener
+    from serve.server import serve_until_stopped
+    from serve.watch import Watch
+
+    Listener.of(config)  # what is wrong with its files is said before the models are loaded
+    watch = Watch(models, config)
     sessions = watch.load()
     for session in sessions:
         click.echo(f"{session.file.name} version {session.file.version}: {session.metadata.kind} on {session.provider}")
-    serve_until_stopped(sessions, resolved.config, lambda at: click.echo(f"ready on {at}"), watch)
-    click.echo("stopped")
+    serve_until_stopped(sessions, config, ready, watch)
