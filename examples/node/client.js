@@ -23,22 +23,9 @@ const { symae } = grpc.loadPackageDefinition(
 const Service = symae.v1.SymaeService;
 
 const MAX_MESSAGE = 512 << 20;
-// UNAVAILABLE alone is tried again by gRPC itself: the server refused before it began, or went away.
-const SERVICE_CONFIG = {
-  loadBalancingConfig: [{ round_robin: {} }], // over all servers that dns:///NAME:PORT resolves to
-  methodConfig: [
-    {
-      name: [{ service: "symae.v1.SymaeService" }],
-      retryPolicy: {
-        maxAttempts: 5,
-        initialBackoff: "0.1s",
-        maxBackoff: "2s",
-        backoffMultiplier: 2.5,
-        retryableStatusCodes: ["UNAVAILABLE"],
-      },
-    },
-  ],
-};
+// Calls go round over all servers that dns:///NAME:PORT resolves to. UNAVAILABLE alone is tried again, by gRPC itself:
+// the server refused before it began, or went away.
+const SERVICE_CONFIG = readFileSync(new URL("service-config.json", import.meta.url), "utf8");
 
 export class Client {
   /**
@@ -62,7 +49,7 @@ export class Client {
       "grpc.max_receive_message_length": MAX_MESSAGE,
       "grpc.max_send_message_length": MAX_MESSAGE,
       "grpc.per_rpc_retry_buffer_size": MAX_MESSAGE, // by default nothing above 1 MB is tried again
-      "grpc.service_config": JSON.stringify(SERVICE_CONFIG),
+      "grpc.service_config": SERVICE_CONFIG,
       "grpc.keepalive_time_ms": 60_000,
       ...(options.serverName && { "grpc.ssl_target_name_override": options.serverName }),
     });

@@ -1,14 +1,21 @@
+import dataclasses
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
+from serve.channel import Access
+from serve.healthcheck import check_health
+from serve.options import resolve
 from serve.pb.symae.v1 import symae_pb2
+from serve.server import load_sessions, running
+from serve.shipped import shipped_models
 
 SERVICE = symae_pb2.DESCRIPTOR.services_by_name["SymaeService"].full_name
-OVERLAYS = ("base", "gpu")
+OVERLAYS = ("base", "gpu", "tls")
 PROBES = {"startupProbe": SERVICE, "readinessProbe": SERVICE, "livenessProbe": ""}
 
 
@@ -97,3 +104,26 @@ def test_kustomize_builds_it_and_the_schemas_accept_it(overlay, deploy, tmp_path
     command = [sys.executable, "-m", "kubernetes_validate", "--strict", tmp_path / "all.yaml"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_encrypted_one_is_probed_by_what_the_command_line_reads(deploy, parsed, config):
+    patch = yaml.safe_load((deploy / "kubernetes/tls/deployment.yaml").read_text())["spec"]["template"]["spec"]
+    (container,) = patch["containers"]
+    mounts = tuple(mount["mountPath"] for mount in container["volumeMounts"])
+    for probe, service in PROBES.items():
+        assert container[probe]["grpc"] is None
+        words = container[probe]["exec"]["command"]
+        asked = parsed(words[1:])
+        assert (words[0], asked["address"], asked["service"]) == ("symae", "localhost:50051", service)
+        assert str(asked["root"].parent) in mounts
+    options = resolve(None, {one["name"]: one["value"] for one in container["env"]}, {}).config
+    for path in (options.tls_certificate, options.tls_key, options.tokens):
+        assert str(Path(path).parent) in mounts
+    assert config.drain_delay > container["readinessProbe"]["periodSeconds"]
+
+
+@pytest.mark.parametrize("service", PROBES.values())
+def test_the_server_answers_what_the_probes_ask(config, service):
+    own = dataclasses.replace(config, address="127.0.0.1:0", drain_delay=0, grace=1)
+    with running(load_sessions(shipped_models(), own), own) as address:
+        check_health(address, service, Access(timeout=5))

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from serve.channel import SERVICE_CONFIG
 from serve.client import Client
 from serve.errors import OverloadError, UnavailableError
 from serve.pb.symae.v1 import symae_pb2 as pb
@@ -95,6 +96,11 @@ def test_the_messages_of_errors_are_those_of_google():
         fields = dict(re.findall(r"^  (?:repeated )?[\w.]+ (\w+) = (\d+);", body, re.MULTILINE))
         theirs = getattr(status_pb2 if name == "Status" else error_details_pb2, name).DESCRIPTOR.fields_by_name
         assert {field: theirs[field].number for field in fields} == {field: int(n) for field, n in fields.items()}
+
+
+def test_the_same_is_tried_again_as_by_our_own_clients():
+    theirs = json.loads((EXAMPLE / "service-config.json").read_text())
+    assert theirs["methodConfig"] == json.loads(SERVICE_CONFIG)["methodConfig"]
 
 
 @needs_packages
