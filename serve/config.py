@@ -50,8 +50,16 @@ class ServeConfig:
         default_deadline: seconds that a request may take whose caller gave no deadline.
         stream_window: requests of one stream that are worked on at a time.
         threads: threads of the CPU runtime and of the decoder; 0: as many as this process may use.
-        providers: ONNX Runtime execution providers in order of preference; empty: the best at hand.
+        providers: ONNX Runtime execution providers in order of preference, none but these; empty: the best at hand,
+            and the CPU where that does not start.
         tf32: let NVIDIA GPUs round products to 10 bits of mantissa: faster, differs by about 1e-3.
+        gpu_bytes: most memory of an NVIDIA GPU that one model may take for what it computes; 0: no limit. A model that
+            is replaced takes it twice for a moment.
+        cuda_graphs: let CUDA replay the runs of warm_sizes as a whole, which saves the time of launching their parts;
+            batches are filled up to the next power of two.
+        tensorrt_fp16: let TensorRT, where it is among the providers, compute in half precision.
+        tensorrt_cache: folder that keeps TensorRT's engines from start to start; empty: each start builds them.
+        openvino_cache: folder that keeps OpenVINO's compiled models; empty: each start compiles them.
         warm_sizes: sides in pixels of the square images that every model is run on before it is ready;
             empty: the size it was trained on.
         watch_seconds: seconds between two looks for new, changed and deleted models; 0: what is loaded stays.
@@ -90,6 +98,11 @@ class ServeConfig:
     threads: int = 0
     providers: tuple[str, ...] = ()
     tf32: bool = False
+    gpu_bytes: int = 0
+    cuda_graphs: bool = False
+    tensorrt_fp16: bool = False
+    tensorrt_cache: str = ""
+    openvino_cache: str = ""
     warm_sizes: tuple[int, ...] = ()
     watch_seconds: float = 2.0
     stuck_after: float = 60.0
@@ -113,6 +126,7 @@ class ServeConfig:
         _at_least("threads", self.threads, 0)
         _at_least("fronts", self.fronts, 1)
         _at_least("front_bytes", self.front_bytes, MIB)
+        _at_least("gpu_bytes", self.gpu_bytes, 0)
         _at_least("watch_seconds", self.watch_seconds, 0)
         _at_least("stuck_after", self.stuck_after, 0)
         _at_least("drain_delay", self.drain_delay, 0)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from serve.config import ServeConfig
-from serve.errors import ConfigError, RepositoryError, ServeError
+from serve.errors import RepositoryError, ServeError
 from serve.ledger import Found, Ledger
 from serve.metadata import ModelMetadata
 from serve.repository import ModelFile, find_models, list_versions, read_stamp
@@ -61,9 +61,7 @@ class AtStart:
         """Nobody waits for it yet."""
 
     def refused(self, file: ModelFile, error: Exception) -> None:
-        """Keep it for those who ask; an option that is wrong for all models ends the start."""
-        if isinstance(error, ConfigError):
-            raise error
+        """Keep it for those who ask."""
         self.failures.append((file, error))
 
     def forget(self, name: str, version: str) -> None:
@@ -98,18 +96,17 @@ class Follower:
         Raises:
             RepositoryError: there is no repository, no model in it, or none that works.
             FaultError: none works, and the first fails on a plain image.
-            ConfigError: a provider is named that is not there or does not start.
+            ConfigError: a provider is named that is not there or does not start for any of them.
         """
-        newest = {file.name: file.version for file in find_models(self.repository)}
+        find_models(self.repository)
         start = AtStart()
         self._ledger.look(self._seen(), time.monotonic())
         for name in self._ledger.names:
             self._improve(name, start, at_once=True)
         if not start.sessions:
             raise start.failures[0][1]
-        for file in (session.file for session in start.sessions):
-            if file.version != newest[file.name]:
-                log.warning("%s: version %s stands in for version %s", file.name, file.version, newest[file.name])
+        for file, error in start.failures:
+            self._say_refused(file, error, "stands in for it")
         return start
 
     def look(self, served: Served) -> None:
@@ -139,22 +136,21 @@ class Follower:
             try:
                 session = load(one.file, self._config, self._metadata.get(name))
             except Exception as error:  # whatever it is, what is served must go on
-                self._refuse(one, error, served)
+                self._ledger.failed(one)
+                if not at_once:
+                    self._say_refused(one.file, error, "goes on")
+                served.refused(one.file, error)
                 continue
             self._ledger.serves(one)
             self._metadata[name] = session.metadata
             served.put(session)
             return
 
-    def _refuse(self, one: Found, error: Exception, served: Served) -> None:
-        self._ledger.failed(one)
-        there = self._ledger.served(one.file.name)
-        fate = f"version {there.file.version} goes on" if there else "it is not served"
+    def _say_refused(self, file: ModelFile, error: Exception, there_is: str) -> None:
+        other = self._ledger.served(file.name)
+        fate = f"version {other.file.version} {there_is}" if other else "there is no other"
         unexpected = None if isinstance(error, ServeError) else error
-        log.warning(
-            "%s version %s was refused, %s: %s", one.file.name, one.file.version, fate, error, exc_info=unexpected
-        )
-        served.refused(one.file, error)
+        log.warning("%s version %s was refused, %s: %s", file.name, file.version, fate, error, exc_info=unexpected)
 
     def _seen(self) -> Iterator[Found]:
         for versions in list_versions(self.repository).values():

@@ -33,6 +33,7 @@ def shrink_arena(runtime: Any, outputs: Sequence[str], feed: Mapping[str, Any]) 
 
     options = onnxruntime.RunOptions()
     options.add_run_config_entry(SHRINK, "cpu:0")
+    options.add_run_config_entry("gpu_graph_id", "-1")  # captures nothing, see serve.captured
     try:
         runtime.run(outputs, feed, options)
     except Exception:  # the model may be closed because it cannot run; then its memory is freed less well

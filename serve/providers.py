@@ -1,9 +1,13 @@
-"""What ONNX Runtime runs on, and how it is set up there.
+"""Load a graph on the first provider that starts.
 
-Why the options are what they are: spinning threads burn a shared core for nothing; memory patterns are
-remembered for each shape and shapes are open; the arena grows by what is asked for, since growing by
-powers of two keeps up to twice that for ever; cuDNN's exhaustive search costs half a second for each
-new shape, its heuristic milliseconds; on a GPU one host thread is enough to feed it.
+Where providers are named, those alone are used, in that order: a server that was told to run on a GPU must not run
+on the CPU at a hundredth of the speed and say so only in its log. Where none is named, what does not start is
+said in the log and the next is tried, down to the CPU.
+
+Sessions share one arena on the CPU, without memory patterns, which are remembered for each shape where shapes are open;
+threads do not spin, since on a shared core that burns it for nothing; one thread of the host is enough to feed
+a GPU. Weights must stand in the file itself: those in a file beside it would stay mapped, and a file that is
+replaced while it is mapped ends the process.
 """
 
 from __future__ import annotations
@@ -12,7 +16,8 @@ import ctypes
 import functools
 import logging
 import os
-from dataclasses import dataclass
+from collections import Counter
+from typing import Any
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # from 1.29 on it is on by default; read at the import
 
@@ -21,62 +26,87 @@ import onnxruntime
 from serve.cpu import usable_cpus
 from serve.errors import ConfigError, RepositoryError
 from serve.repository import ModelFile
+from serve.runtime_options import CPU, CUDA, OPENVINO, TENSORRT, RuntimeOptions, attempts, chain
 
-__all__ = ["RuntimeOptions", "open_runtime"]
+__all__ = ["RuntimeOptions", "nodes_by_provider", "open_runtime"]
 
-CPU = "CPUExecutionProvider"
-# TensorRT is used when it is named: it builds an engine for each new shape, which takes minutes.
-PREFERRED = ("CUDAExecutionProvider", "OpenVINOExecutionProvider", CPU)
-GPU = ("CUDAExecutionProvider", "TensorrtExecutionProvider")
+PREFERRED = (CUDA, OPENVINO, CPU)
+GPU = (CUDA, TENSORRT)
 ERRORS_ONLY = 3
 SAME_AS_REQUESTED = 1
+NOWHERE = os.devnull  # in which no file can lie
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class RuntimeOptions:
-    """What a session is made with.
-
-    Attributes:
-        providers: execution providers in order of preference, with or without their suffix
-            "ExecutionProvider"; empty: the best at hand.
-        threads: of the CPU provider; 0: as many as this process may use.
-        tf32: let NVIDIA GPUs compute products in TF32.
-        device: number of the GPU.
-    """
-
-    providers: tuple[str, ...] = ()
-    threads: int = 0
-    tf32: bool = False
-    device: int = 0
+class _NotStartedError(Exception):
+    """A provider that is there cannot be used."""
 
 
 def open_runtime(file: ModelFile, options: RuntimeOptions) -> onnxruntime.InferenceSession:
-    """Load a graph on the first provider that works; those that do not are said in the log.
+    """Load a graph on the first provider that starts.
 
     Raises:
-        RepositoryError: the file is damaged, or no ONNX model.
-        ConfigError: a provider is named that this ONNX Runtime does not have.
+        RepositoryError: the file is damaged, or no ONNX model, or not whole by itself.
+        ConfigError: a provider is named that this ONNX Runtime does not have, or none of the named starts.
     """
     wanted = _choose(options.providers)
-    for position, provider in enumerate(wanted):
-        chain = [(name, _provider_options(name, options)) for name in dict.fromkeys((provider, CPU))]
+    tries = [(provider, attempt) for provider in wanted for attempt in attempts(provider, options)]
+    for left, (provider, attempt) in zip(reversed(range(len(tries))), tries, strict=True):
         try:
-            runtime = onnxruntime.InferenceSession(str(file.path), _session_options(provider, options), chain)
-        except Exception as error:
-            if position + 1 == len(wanted):
-                reason = str(error).splitlines()[0]
-                raise RepositoryError(f"cannot load {file.path}: damaged, or no ONNX model ({reason})") from error
-            log.warning("%s cannot run %s, trying the next: %s", provider, file.name, error)
-            continue
-        if runtime.get_providers()[0] == provider or position + 1 == len(wanted):
-            return runtime
-        log.warning("%s is not usable here for %s, trying the next", provider, file.name)
-    raise AssertionError("the list of providers ends with the CPU")
+            return _open(file, provider, attempt)
+        except Exception as error:  # the runtime's exceptions share no base class
+            reason = str(error).splitlines()[0]
+        if left:
+            what = "CUDA graphs" if attempt.cuda_graphs else provider
+            log.warning("%s cannot be used for %s, trying the next: %s", what, file.name, reason)
+    if wanted[-1] == CPU:
+        raise _damaged(file, reason)
+    _check_file(file, options)
+    raise ConfigError(f"{', '.join(wanted)} was asked for and does not start: {reason}; name CPU last to fall back")
+
+
+def nodes_by_provider(runtime: Any) -> Counter[str]:
+    """Count the nodes of a graph that each provider runs; empty where this ONNX Runtime does not tell."""
+    try:
+        parts = runtime.get_provider_graph_assignment_info()
+    except Exception:  # an older one
+        return Counter()
+    counted: Counter[str] = Counter()
+    for part in parts:
+        counted[part.ep_name] += len(part.get_nodes())
+    return counted
+
+
+def _open(file: ModelFile, provider: str, options: RuntimeOptions) -> onnxruntime.InferenceSession:
+    if provider in GPU and not _has_nvidia_gpu():
+        raise _NotStartedError("there is no NVIDIA GPU here, or no driver for it")
+    runtime = onnxruntime.InferenceSession(
+        str(file.path),
+        _session_options(provider, options),
+        chain(provider, options),
+        enable_fallback=0,  # its own takes the CPU and says so on the standard output
+    )
+    if runtime.get_providers()[0] != provider:
+        raise _NotStartedError("its libraries are not there, or do not fit: ONNX Runtime's own message has more")
+    return runtime
+
+
+def _check_file(file: ModelFile, options: RuntimeOptions) -> None:
+    """Tell a file that nothing can run from a provider that does not start."""
+    try:
+        _open(file, CPU, options)
+    except Exception as error:
+        raise _damaged(file, str(error).splitlines()[0]) from error
+
+
+def _damaged(file: ModelFile, reason: str) -> RepositoryError:
+    if "External data" in reason:
+        return RepositoryError(f"{file.path} has its weights in a file beside it: expected one file that has all")
+    return RepositoryError(f"cannot load {file.path}: damaged, or no ONNX model ({reason})")
 
 
 def _choose(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Order the providers to try; the CPU is always the last.
+    """Order the providers to try.
 
     Args:
         names: with or without their suffix "ExecutionProvider", in any case; empty: the best at hand.
@@ -86,15 +116,12 @@ def _choose(names: tuple[str, ...]) -> tuple[str, ...]:
     """
     available = onnxruntime.get_available_providers()
     if not names:
-        usable = [name for name in PREFERRED if name in available and (name not in GPU or _has_nvidia_gpu())]
-        return tuple(usable)
+        return tuple(name for name in PREFERRED if name in available and (name not in GPU or _has_nvidia_gpu()))
     full = [name if name.endswith("ExecutionProvider") else f"{name}ExecutionProvider" for name in names]
     by_lower = {name.lower(): name for name in available}
     if missing := [name for name in full if name.lower() not in by_lower]:
         raise ConfigError(f"no provider {missing[0]!r} in this ONNX Runtime, it has {', '.join(available)}")
-    if any(name.lower() == gpu.lower() for name in full for gpu in GPU):
-        _has_nvidia_gpu()  # finds the libraries
-    return tuple(dict.fromkeys([*(by_lower[name.lower()] for name in full), CPU]))
+    return tuple(dict.fromkeys(by_lower[name.lower()] for name in full))
 
 
 @functools.cache
@@ -128,22 +155,12 @@ def _session_options(provider: str, options: RuntimeOptions) -> onnxruntime.Sess
     session.intra_op_num_threads = 1 if provider in GPU else options.threads or usable_cpus()
     session.inter_op_num_threads = 1
     session.enable_mem_pattern = False
-    session.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session.add_session_config_entry("session.use_env_allocators", "1")
-    session.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
+    for key, value in (
+        ("session.intra_op.allow_spinning", "0"),
+        ("session.use_env_allocators", "1"),
+        ("session.use_device_allocator_for_initializers", "1"),  # so that weights go when the session goes
+        ("session.model_external_initializers_file_folder_path", NOWHERE),
+        ("session.record_ep_graph_assignment_info", "1"),
+    ):
+        session.add_session_config_entry(key, value)
     return session
-
-
-def _provider_options(provider: str, options: RuntimeOptions) -> dict[str, str]:
-    if provider == "CUDAExecutionProvider":
-        return {
-            "cudnn_conv_algo_search": "HEURISTIC",
-            "arena_extend_strategy": "kSameAsRequested",
-            "use_tf32": str(int(options.tf32)),
-            "device_id": str(options.device),
-        }
-    if provider == "TensorrtExecutionProvider":
-        return {"device_id": str(options.device)}
-    if provider == "OpenVINOExecutionProvider":
-        return {"num_of_threads": str(options.threads or usable_cpus())}
-    return {}

@@ -12,11 +12,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from serve.captured import Captured, counts_up_to, uncaptured
 from serve.errors import FaultError, RepositoryError
 from serve.memory import shrink_arena, trim_heap
 from serve.metadata import KEY, Kind, MetadataError, ModelMetadata
-from serve.providers import RuntimeOptions, open_runtime
+from serve.providers import RuntimeOptions, nodes_by_provider, open_runtime
 from serve.repository import ModelFile, find_models
+from serve.runtime_options import CUDA
 from serve.waiting import BatchLimits
 
 __all__ = ["INPUTS", "OUTPUTS", "RuntimeOptions", "Session", "open_only", "open_session"]
@@ -38,14 +40,20 @@ class Session:
     Attributes:
         file: what was loaded.
         metadata: what the model says about itself.
-        provider: the execution provider that runs it.
+        nodes: how many of the graph's nodes each execution provider runs; empty where ONNX Runtime does not tell.
+        provider: the execution provider that runs the most of it.
     """
 
-    def __init__(self, runtime: Any, file: ModelFile, metadata: ModelMetadata) -> None:
+    def __init__(
+        self, runtime: Any, file: ModelFile, metadata: ModelMetadata, captured: Captured | None = None
+    ) -> None:
         self.file = file
         self.metadata = metadata
-        self.provider: str = runtime.get_providers()[0]
+        self.nodes = nodes_by_provider(runtime)
+        self.provider: str = max(self.nodes, key=self.nodes.__getitem__) if self.nodes else runtime.get_providers()[0]
         self._runtime = runtime
+        self._captured = captured
+        self._plainly = uncaptured() if captured else None
         self._inputs = INPUTS[metadata.kind]
         self._one_at_a_time = threading.Lock()
 
@@ -67,7 +75,9 @@ class Session:
             with self._one_at_a_time:
                 if self._runtime is None:
                     raise RuntimeError("it is closed")
-                results = self._runtime.run(list(outputs), feed)
+                results = self._captured.run(inputs, outputs) if self._captured else None
+                if results is None:
+                    results = self._runtime.run(list(outputs), feed, self._plainly)
         except Exception as error:  # the runtime's exceptions share no base class
             raise FaultError(f"model {self.file.name!r} failed on {inputs[0].shape}: {error}") from error
         count = len(inputs[0])
@@ -83,13 +93,16 @@ class Session:
             limits: what one run may hold.
         """
         for side in sides or (self.metadata.crop,):
-            for count in sorted({1, limits.room(side * side)}):
+            room = limits.room(side * side)
+            for count in counts_up_to(room) if self._captured else sorted({1, room}):
+                if self._captured:
+                    self._captured.add(count, side, side)
                 self.run(self._black(count, side), OUTPUTS[self.metadata.kind])
 
     def close(self) -> None:
         """Give its memory back, after the run that may be under way; later runs fail. May be called again."""
         with self._one_at_a_time:
-            runtime, self._runtime = self._runtime, None
+            runtime, self._runtime, self._captured = self._runtime, None, None
         if runtime is None:
             return
         feed = dict(zip(self._inputs, self._black(1, 1), strict=True))
@@ -118,10 +131,10 @@ def open_session(file: ModelFile, options: RuntimeOptions) -> Session:
     except MetadataError as error:
         raise RepositoryError(f"{file.path}: {error}") from error
     _check_names(file, metadata, runtime)
-    session = Session(runtime, file, metadata)
+    session = Session(runtime, file, metadata, _captured(runtime, metadata))
     log.info(
-        "loaded %s version %s (%s) on %s in %.2f s",
-        file.name, file.version, metadata.kind, session.provider, time.perf_counter() - started,
+        "loaded %s version %s (%s) on %s%s in %.2f s",
+        file.name, file.version, metadata.kind, session.provider, _shares(session), time.perf_counter() - started,
     )  # fmt: skip
     return session
 
@@ -144,6 +157,20 @@ def open_only(kind: Kind, path: Path, options: RuntimeOptions) -> Session:
         have = ", ".join(f"{session.file.name} ({session.metadata.kind})" for session in found or sessions)
         raise RepositoryError(f"expected exactly one {kind} in {path}, it has {have}: give the folder of one model")
     return found[0]
+
+
+def _captured(runtime: Any, metadata: ModelMetadata) -> Captured | None:
+    cuda = runtime.get_provider_options().get(CUDA, {})
+    if cuda.get("enable_cuda_graph") != "1":
+        return None
+    return Captured(runtime, metadata, "cuda", int(cuda.get("device_id", 0)))
+
+
+def _shares(session: Session) -> str:
+    """Say who runs how much, where it is more than one."""
+    if len(session.nodes) < 2:
+        return ""
+    return f" ({', '.join(f'{count} nodes on {name}' for name, count in session.nodes.most_common())})"
 
 
 def _check_names(file: ModelFile, metadata: ModelMetadata, runtime: Any) -> None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from serve.metadata import ModelMetadata
 
-__all__ = ["Tensor", "inputs_of", "outputs_of"]
+__all__ = ["NUMPY_TYPES", "Tensor", "inputs_of", "outputs_of"]
 
 ITEM_SIZE = {"UINT8": 1, "FP32": 4}
+NUMPY_TYPES = {"UINT8": "uint8", "FP32": "float32"}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from serve.errors import RepositoryError
 from serve.metadata import ModelMetadata
 from serve.providers import RuntimeOptions
 from serve.repository import ModelFile, read_stamp
-from serve.session import INPUTS, OUTPUTS, Session, open_session
+from serve.session import INPUTS, Session, open_session
+from serve.tensors import NUMPY_TYPES, Tensor, outputs_of
 from serve.waiting import BatchLimits
 
 __all__ = ["check_like", "check_promises", "load"]
@@ -41,7 +42,7 @@ def load(file: ModelFile, config: ServeConfig, like: ModelMetadata | None = None
         ConfigError: a provider is named that is not there or does not start.
     """
     stamp = read_stamp(file.path)
-    session = open_session(file, RuntimeOptions(config.providers, config.threads, config.tf32, config.device))
+    session = open_session(file, RuntimeOptions.of(config))
     try:
         if read_stamp(file.path) != stamp:
             raise RepositoryError(f"{file.path} changed while it was loaded")
@@ -80,29 +81,18 @@ def check_promises(session: Session) -> None:
     image = np.zeros((2, side, side, metadata.channels), np.uint8)
     image[1] = np.random.default_rng(SEED).integers(0, 256, image[1].shape, np.uint8)
     inputs = (image, np.zeros(image.shape[:3], np.uint8))[: len(INPUTS[metadata.kind])]
-    names = OUTPUTS[metadata.kind]
-    for name, output in zip(names, session.run(inputs, names), strict=True):
-        if wrong := _wrong(output, *_promised(metadata, name, image.shape)):
-            raise RepositoryError(f"{session.file.path}: {name} of a plain image {wrong}; export the model again")
+    promised = outputs_of(metadata)
+    for tensor, output in zip(promised, session.run(inputs, [tensor.name for tensor in promised]), strict=True):
+        if wrong := _wrong(tensor, output, image.shape):
+            raise RepositoryError(
+                f"{session.file.path}: {tensor.name} of a plain image {wrong}; export the model again"
+            )
 
 
-def _promised(metadata: ModelMetadata, name: str, image: tuple[int, ...]) -> tuple[type, tuple[int | None, ...]]:
-    count, height, width, channels = image
-    classes = len(metadata.classes)
-    per_place = (count, classes) if metadata.kind == "classifier" else (count, classes, height, width)
-    return {
-        "reconstruction": (np.uint8, (count, height, width, channels)),
-        "embedding": (np.float32, (count, metadata.embedding_size)),
-        "feature_map": (np.float32, (count, metadata.embedding_size, None, None)),
-        "labels": (np.uint8, (count, height, width)),
-        "probabilities": (np.float32, per_place),
-    }[name]
-
-
-def _wrong(output: Array, kind: type, shape: tuple[int | None, ...]) -> str:
-    fits = len(output.shape) == len(shape) and all(w in (None, g) for g, w in zip(output.shape, shape, strict=True))
-    if output.dtype != kind or not fits:
-        return f"is {output.dtype} {output.shape}, promised {np.dtype(kind)} {shape}"
+def _wrong(promised: Tensor, output: Array, image: tuple[int, ...]) -> str:
+    kind, shape = NUMPY_TYPES[promised.datatype], promised.shape(*image[:3])
+    if output.dtype != kind or output.shape != shape:
+        return f"is {output.dtype} {output.shape}, promised {kind} {shape}"
     if not np.isfinite(output).all():
         return "has values that are no numbers (NaN or infinity)"
     return ""

@@ -51,6 +51,7 @@ def test_numbers_that_fail_on_other_than_black_images_are_refused(tmp_path, toys
     [
         ("classifier", {"classes": ("a", "b")}, r"probabilities .* is float32 \(2, 3\), promised float32 \(2, 2\)"),
         ("encoder", {"embedding_size": 4}, r"embedding .* promised float32 \(2, 4\)"),
+        ("encoder", {"stride": 2}, r"feature_map .* is float32 \(2, 3, 16, 16\), promised float32 \(2, 3, 8, 8\)"),
         ("segmenter", {"classes": ("a",)}, r"probabilities .* promised float32 \(2, 1, 16, 16\)"),
     ],
 )

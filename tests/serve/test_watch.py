@@ -1,6 +1,5 @@
 """Models that change under callers: swapped, rolled back, damaged, deleted."""
 
-import logging
 import shutil
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from onnx import helper
 from serve import errors
 from serve.client import Client
 from serve.config import ServeConfig
+from serve.pb.inference import inference_pb2 as pb
 from serve.server import running
 from serve.watch import Watch
 
@@ -92,6 +92,16 @@ class Served:
         with grpc.insecure_channel(self.address) as channel:
             stub = health_pb2_grpc.HealthStub(channel)
             return stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=5).status
+
+    def index(self, **how):
+        """What the Open Inference Protocol lists."""
+        with grpc.insecure_channel(self.address) as channel:
+            call = channel.unary_unary(
+                "/inference.GRPCInferenceService/RepositoryIndex",
+                pb.RepositoryIndexRequest.SerializeToString,
+                pb.RepositoryIndexResponse.FromString,
+            )
+            return [(m.version, m.state, m.reason) for m in call(pb.RepositoryIndexRequest(**how), timeout=5).models]
 
     def until(self, *states):
         """Wait for these states."""
@@ -202,6 +212,8 @@ def test_garbage_is_refused_once_and_taken_when_it_is_mended(place, served, capl
     assert "damaged" in served.reason()
     (line,) = [r.getMessage() for r in caplog.records if "refused" in r.getMessage()]
     assert line.startswith("m version 2 was refused, version 1 goes on: cannot load")
+    assert served.index() == [("1", "READY", ""), ("2", "UNAVAILABLE", served.reason())]
+    assert served.index(ready=True) == [("1", "READY", "")]
     place.make(bad, 2)
     served.until(("m", "2", "READY"))
     assert served.answer() == (2, "2")
@@ -282,9 +294,8 @@ def test_an_older_version_stands_in_for_a_broken_one_from_the_start(place, caplo
         assert served.states() == [("m", "1", "READY"), ("m", "2", "FAILED")]
         place.make(place.file(2), 2)
         served.until(("m", "2", "READY"))
-    assert [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING][1] == (
-        "m: version 1 stands in for version 2"
-    )
+    (line,) = [r.getMessage() for r in caplog.records if "refused" in r.getMessage()]
+    assert line.startswith("m version 2 was refused, version 1 stands in for it: cannot load")
 
 
 def test_a_broken_model_does_not_keep_the_others_from_being_served(place):
