@@ -26,7 +26,7 @@ export class SymaeError extends Error {
     this.violations = details.BadRequest?.field_violations ?? [];
     /** Milliseconds after which a full queue may have room; undefined: trying again does not help. */
     this.retryAfter = milliseconds(details.RetryInfo?.retry_delay);
-    /** Under which the server's log has the cause of an INTERNAL. */
+    /** Under which the server's log speaks of this call. */
     this.requestId = details.RequestInfo?.request_id ?? "";
   }
 }

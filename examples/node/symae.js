@@ -78,7 +78,7 @@ function explain(error) {
   const fields = error.violations.map(({ field, description }) => `  ${field}: ${description}`);
   const parts = fields.length ? [error.status, ...fields] : [error.message];
   if (error.retryAfter !== undefined) parts.push(`  try again in ${error.retryAfter} ms`);
-  if (error.requestId) parts.push(`  the server's log has the cause under ${error.requestId}`);
+  if (error.requestId) parts.push(`  request ${error.requestId} in the server's log`);
   return parts.join("\n");
 }
 

@@ -5,8 +5,8 @@ import pytest
 import yaml
 
 from serve.config import ServeConfig
+from serve.fronts.child import MARGIN, drain_seconds
 from serve.options import resolve
-from serve.server import LAST_BYTES
 from symae.cli import main
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -26,7 +26,7 @@ def config() -> ServeConfig:
 @pytest.fixture(scope="session")
 def stopping(config) -> float:
     """Seconds that a server with this configuration takes to stop, at most."""
-    return config.drain_delay + config.grace + LAST_BYTES[1]
+    return drain_seconds(config) + MARGIN
 
 
 @pytest.fixture(scope="session")
