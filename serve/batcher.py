@@ -195,8 +195,14 @@ class Batcher:
             if part.work.complete and not part.work.future.done():
                 done = Done(part.work.joined(), part.work.queue_seconds, part.work.run_seconds)
                 part.work.future.set_result(done)
+        splits = time.monotonic() - splitting
         self.statistics.executed(
-            first, joining=started - joining, running=ended - started, splitting=time.monotonic() - splitting
+            first,
+            pixels=batch.pixels,
+            why=batch.why,
+            joining=started - joining,
+            running=ended - started,
+            splitting=splits,
         )
         self.pace.ran(batch.parts[0].work.pixels, batch.images, ended - started, full=batch.why == "full")
 

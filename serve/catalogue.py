@@ -59,6 +59,14 @@ class Held(Protocol):
 class Room(Protocol):
     """How much may wait or run for one model at a time."""
 
+    @property
+    def limit(self) -> int:
+        """Pixels, at most."""
+
+    @property
+    def taken(self) -> int:
+        """Pixels that requests hold which are not answered yet."""
+
     def reserve(self, pixels: int) -> AbstractContextManager[Held]:
         """Hold pixels until the request is answered.
 

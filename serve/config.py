@@ -22,6 +22,7 @@ class ServeConfig:
 
     Attributes:
         address: HOST:PORT to listen on; port 0 takes a free one. 0.0.0.0 for all interfaces.
+        metrics_address: HOST:PORT where Prometheus gets /metrics by HTTP; empty: nowhere.
         log_level: debug, info, warning or error; info has a line for every request.
         log_format: text, or json for one object a line.
         tls_certificate: PEM file of the server's certificate, followed by those that lead to a root; empty: nothing
@@ -75,6 +76,7 @@ class ServeConfig:
     """
 
     address: str = "127.0.0.1:50051"
+    metrics_address: str = ""
     log_level: str = "warning"
     log_format: str = "text"
     tls_certificate: str = ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import random
 import re
-import uuid
 from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Any
@@ -20,4 +20,4 @@ def request_id(metadata: Iterable[tuple[str, Any]] | None) -> str:
     for key, value in metadata or ():
         if key == REQUEST_ID and isinstance(value, str) and _HARMLESS.fullmatch(value):
             return value
-    return uuid.uuid4().hex[:16]
+    return f"{random.getrandbits(64):016x}"

@@ -34,11 +34,10 @@ from serve.health import DESCRIPTOR as HEALTH
 from serve.health import Health
 from serve.inference import InferenceService
 from serve.listening import Listener
-from serve.logs import AccessLog
+from serve.observing import Observing
 from serve.process import settle
 from serve.rpc import Rpc
 from serve.service import SymaeService
-from serve.ticket import Observer
 from serve.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -69,6 +68,7 @@ class Server:
 
     Attributes:
         address: HOST:PORT as bound, after `start`.
+        metrics_address: likewise, of the metrics; empty: there are none.
 
     Raises:
         ConfigError: a certificate or token file is missing or not what it must be.
@@ -76,6 +76,7 @@ class Server:
 
     def __init__(self, models: Catalogue, config: ServeConfig, *, held: bool = False) -> None:
         self.address = config.address
+        self.metrics_address = ""
         self._config, self._held = config, held
         self._threads = ThreadPoolExecutor(config.threads or usable_cpus(), thread_name_prefix="decode")
         self._models = models
@@ -87,7 +88,8 @@ class Server:
             InferenceService(self._models, compute, self._health.serves).offer(),
         ]
         self._names = [service.name for service in services]
-        observers = _observers()
+        self._observing = Observing(config, models, self._health.serves)
+        observers = self._observing.observers
         self._rpc = Rpc(
             services,
             default_deadline=config.default_deadline,
@@ -116,6 +118,8 @@ class Server:
         except RuntimeError as error:
             raise AddressError(f"cannot listen on {self._config.address}: choose another address") from error
         self.address = f"{self._config.address.rpartition(':')[0]}:{port}"
+        self._observing.start()
+        self.metrics_address = self._observing.metrics_address
         await self._server.start()
         if self._config.stuck_after:
             self._watchdog = Watchdog(self._models, self._health, self._names, self._config.stuck_after)
@@ -135,6 +139,7 @@ class Server:
         self._health.close()
         least, most = LAST_BYTES
         await self._server.stop(max(least, min(most, ends - time.monotonic())))
+        self._observing.stop()
         self._threads.shutdown(cancel_futures=True)
         log.info("stopped")
 
@@ -230,7 +235,3 @@ async def _serve(
     await server.drain()
     if watch:
         await watch.stop(LAST_BYTES[1])
-
-
-def _observers() -> list[Observer]:
-    return [AccessLog()] if AccessLog.wanted() else []

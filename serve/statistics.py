@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from serve.errors import DeadlineError, OverloadError
+from serve.histogram import SIZES, Histogram
 
 __all__ = ["BatchStatistics", "Duration", "ModelStatistics", "Spent"]
 
@@ -75,6 +76,8 @@ class ModelStatistics:
         cancelled: requests whose caller went away.
         queue, compute_input, compute_infer, compute_output: parts of the answered requests' time; see `Spent`.
         batches: images in a run -> the runs of that size.
+        pixels: of the runs.
+        left: why no more was waited for -> runs; see `serve.work.Batch.why`.
     """
 
     inferences: int = 0
@@ -90,10 +93,14 @@ class ModelStatistics:
     compute_infer: Duration = field(default_factory=Duration)
     compute_output: Duration = field(default_factory=Duration)
     batches: defaultdict[int, BatchStatistics] = field(default_factory=lambda: defaultdict(BatchStatistics))
+    pixels: Histogram = field(default_factory=lambda: Histogram(SIZES))
+    left: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
 
-    def executed(self, images: int, *, joining: float, running: float, splitting: float) -> None:
-        """Count one run; all but the images in seconds."""
+    def executed(self, images: int, *, pixels: int, why: str, joining: float, running: float, splitting: float) -> None:
+        """Count one run; the durations are in seconds."""
         self.executions += 1
+        self.pixels.add(pixels)
+        self.left[why] += 1
         self.inferences += images
         self.last_inference = time.time()
         batch = self.batches[images]

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 from serve.fronts.arena import Arena
@@ -55,7 +56,8 @@ class Front:
         await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
             return
-        server = Server(self._models, self._start.config, held=True)
+        config = replace(self._start.config, metrics_address="")  # which one of several cannot listen on
+        server = Server(self._models, config, held=True)
         await server.start()
         self._control.say(Ready())
         settle()

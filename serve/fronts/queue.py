@@ -63,6 +63,16 @@ class RemoteQueue:
         self._longest = 0.0
 
     @property
+    def limit(self) -> int:
+        """Pixels that may be held, at most."""
+        return self._limit * len(self.replicas)
+
+    @property
+    def taken(self) -> int:
+        """Pixels that requests of all fronts hold which are not answered yet."""
+        return sum(self._board.held(one.peer.owner, one.slot) for one in self.replicas)
+
+    @property
     def budget(self) -> RemoteQueue:
         """What may wait."""
         return self
@@ -99,8 +109,8 @@ class RemoteQueue:
 
     def take(self, where: Replica, more: int) -> None:
         """Add to what is held, or refuse."""
-        held = self._held()
-        if more > 0 and held and held + more > self._limit * len(self.replicas):
+        held = self.taken
+        if more > 0 and held and held + more > self.limit:
             self._refuse("the queue is full", held)
         self._board.hold(self._front, where.peer.owner, where.slot, more)
 
@@ -171,16 +181,13 @@ class RemoteQueue:
         try:
             return self._arena.take(size)
         except FullError:
-            self._refuse("the memory that is shared is full", self._held())
+            self._refuse("the memory that is shared is full", self.taken)
 
     def _usable(self) -> list[Replica]:
         """Where to send: to those that offer it, or else to those that finish what was begun."""
         if not self.replicas:
             raise UnavailableError(GONE)
         return self.offered or self.replicas
-
-    def _held(self) -> int:
-        return sum(self._board.held(one.peer.owner, one.slot) for one in self.replicas)
 
     def _refuse(self, why: str, pixels: int) -> NoReturn:
         rate = max(self._board.rate(one.peer.owner, one.slot) for one in self.replicas)

@@ -107,17 +107,18 @@ def _serve(models: Path, config: ServeConfig) -> None:
     def ready(address: str) -> None:
         click.echo(f"ready on {address}")
 
+    from serve.listening import Listener
+
+    Listener.of(config)  # what is wrong with its files is said before anything is loaded
     if config.processes:
         from serve.fronts.supervisor import serve_with_fronts
 
         serve_with_fronts(models, config, ready, told=click.echo)
         return
 
-    from serve.listening import Listener
     from serve.server import serve_until_stopped
     from serve.watch import Watch
 
-    Listener.of(config)  # what is wrong with its files is said before the models are loaded
     watch = Watch(models, config)
     sessions = watch.load()
     for session in sessions:

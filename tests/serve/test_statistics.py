@@ -25,7 +25,7 @@ def test_an_answered_request_counts_once_in_each_part():
 def test_executions_are_counted_by_their_size():
     statistics = ModelStatistics()
     for images in (1, 8, 8):
-        statistics.executed(images, joining=0.001, running=0.01, splitting=0.002)
+        statistics.executed(images, pixels=64 * images, why="free", joining=0.001, running=0.01, splitting=0.002)
     assert (statistics.executions, statistics.inferences) == (3, 17)
     assert statistics.last_inference == pytest.approx(time.time(), abs=5)
     assert {size: batch.compute_infer.count for size, batch in statistics.batches.items()} == {1: 1, 8: 2}

@@ -1,0 +1,59 @@
+"""Who is told of every request: the log, the metrics and the traces that the configuration asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from serve.catalogue import Catalogue
+from serve.config import ServeConfig
+from serve.logs import AccessLog
+from serve.ticket import Observer
+
+if TYPE_CHECKING:
+    from serve.endpoint import Endpoint
+
+__all__ = ["Observing"]
+
+
+class Observing:
+    """The observers of a server, and what they need to be reached; nothing is imported for those that are off.
+
+    Args:
+        config: says which.
+        models: what is served.
+        ready: tells whether requests for a model are taken, by its name.
+
+    Attributes:
+        observers: to be told of every request.
+    """
+
+    def __init__(self, config: ServeConfig, models: Catalogue, ready: Callable[[str], bool]) -> None:
+        self.observers: list[Observer] = [AccessLog()] if AccessLog.wanted() else []
+        self._endpoint: Endpoint | None = None
+        if config.metrics_address:
+            from serve.endpoint import Endpoint
+            from serve.metrics import Metrics
+
+            metrics = Metrics(models, ready)
+            self.observers.append(metrics)
+            self._endpoint = Endpoint(metrics, config.metrics_address)
+
+    def start(self) -> None:
+        """Be reached.
+
+        Raises:
+            AddressError: the metrics' address is malformed, in use, or not this machine's.
+        """
+        if self._endpoint:
+            self._endpoint.open()
+
+    @property
+    def metrics_address(self) -> str:
+        """HOST:PORT of the metrics as bound, after `start`; empty: there are none."""
+        return self._endpoint.address if self._endpoint else ""
+
+    def stop(self) -> None:
+        """Be reached no more."""
+        if self._endpoint:
+            self._endpoint.close()
