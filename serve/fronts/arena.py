@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from serve.fronts.segment import Place, Segment, padded
+from serve.fronts.segment import Segment, padded
 
 __all__ = ["Arena", "FullError"]
 
@@ -55,7 +55,7 @@ class Arena:
             raise FullError
         offset, room = self._free[index]
         self._free[index : index + 1] = [(offset + need, room - need)] if room > need else []
-        block = self.segment.array(Place(offset, 0, (size,)))
+        block = self.segment.block(offset, size)
         self._lent[offset] = (need, weakref.ref(block, lambda _: self._ended.append(offset)))
         self._touched = max(self._touched, offset + need)
         return offset, block

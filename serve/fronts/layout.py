@@ -6,16 +6,42 @@ begins, and cannot say anything that does not fit together.
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from serve.fronts.segment import Place, PlaceError, padded
+import numpy as np
+from numpy.typing import NDArray
+
+from serve.fronts.segment import PlaceError, padded
 from serve.metadata import ModelMetadata
 from serve.tensors import inputs_of, outputs_of
 
-__all__ = ["Layout", "lay"]
+__all__ = ["Layout", "Layouts", "Place"]
 
-TYPES = {"UINT8": 0, "FP32": 1}  # -> index in serve.fronts.segment.DTYPES
+Array = NDArray[Any]
+TYPES: dict[str, np.dtype[Any]] = {"UINT8": np.dtype(np.uint8), "FP32": np.dtype(np.float32)}
+REMEMBERED = 256  # sizes of images and sets of outputs
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a block an array lies.
+
+    Attributes:
+        offset: in bytes.
+        dtype, shape: of the array.
+    """
+
+    offset: int
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    def of(self, block: NDArray[np.uint8]) -> Array:
+        """See the array; not a copy."""
+        return np.ndarray(self.shape, self.dtype, block, self.offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +58,31 @@ class Layout:
     results: tuple[Place, ...]
     nbytes: int
 
+    def arrays(self, block: NDArray[np.uint8]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        """See inputs and results in a block."""
+        return tuple(place.of(block) for place in self.inputs), tuple(place.of(block) for place in self.results)
 
-def lay(metadata: ModelMetadata, outputs: Sequence[str], size: tuple[int, int, int], offset: int = 0) -> Layout:
-    """Place inputs and outputs one after another.
 
-    Args:
-        metadata: of the model.
-        outputs: names of what to compute.
-        size: (n, H, W), the number of images and their size in pixels.
-        offset: where to begin.
+class Layouts:
+    """The layouts of one model.
 
-    Raises:
-        PlaceError: the model has no such output.
+    Attributes:
+        of: from the names of the outputs and (n, H, W), the number of images and their size in pixels, to the layout.
+            PlaceError: the model has no such outputs, or there is no image, or one without a size.
     """
-    by_name = {tensor.name: tensor for tensor in outputs_of(metadata)}
-    if unknown := set(outputs) - set(by_name):
-        raise PlaceError(f"no outputs {sorted(unknown)}")
-    places, inputs, first = list[Place](), inputs_of(metadata), offset
-    for tensor in (*inputs, *(by_name[name] for name in outputs)):
-        places.append(Place(offset, TYPES[tensor.datatype], tensor.shape(*size)))
-        offset += padded(places[-1].nbytes)
-    return Layout(tuple(places[: len(inputs)]), tuple(places[len(inputs) :]), offset - first)
+
+    def __init__(self, metadata: ModelMetadata) -> None:
+        self._inputs = inputs_of(metadata)
+        self._outputs = {tensor.name: tensor for tensor in outputs_of(metadata)}
+        self.of = functools.lru_cache(REMEMBERED)(self._lay)
+
+    def _lay(self, outputs: Sequence[str], size: tuple[int, int, int]) -> Layout:
+        if min(size) < 1 or not outputs or not set(outputs) <= set(self._outputs):
+            raise PlaceError(f"no work: {outputs} of {size}")
+        places, offset = list[Place](), 0
+        for tensor in (*self._inputs, *(self._outputs[name] for name in outputs)):
+            dtype, shape = TYPES[tensor.datatype], tensor.shape(*size)
+            places.append(Place(offset, dtype, shape))
+            offset += padded(math.prod(shape) * dtype.itemsize)
+        count = len(self._inputs)
+        return Layout(tuple(places[:count]), tuple(places[count:]), offset)

@@ -18,12 +18,11 @@ from serve.batcher import WORTH_A_THREAD, Done
 from serve.catalogue import ModelState
 from serve.errors import FaultError, ServeError, UnavailableError
 from serve.fronts.board import MODELS, Board
-from serve.fronts.layout import lay
+from serve.fronts.layout import Layouts
 from serve.fronts.link import Link, open_link
 from serve.fronts.parts import copy_all
 from serve.fronts.segment import PlaceError, Segment
 from serve.fronts.wire import Cancel, Failed, Finished, Message, Offer, Offers, Release, Submit
-from serve.metadata import ModelMetadata
 from serve.models import Model, Models
 
 __all__ = ["Owner"]
@@ -40,6 +39,7 @@ class _Offered:
     offer: Offer
     model: Model
     lease: ExitStack
+    layouts: Layouts
     users: set[_Front] = field(default_factory=set)
 
 
@@ -99,15 +99,14 @@ class Owner:
             if self._models.states() != self._states:
                 await self.announce()
 
-    def model(self, number: int, front: _Front) -> Model | None:
+    def offered(self, number: int, front: _Front) -> _Offered | None:
         """Find what a front means by a number."""
         offered = self._offered.get(number)
-        return offered.model if offered and front in offered.users else None
+        return offered if offered and front in offered.users else None
 
-    def ran(self, number: int) -> None:
+    def ran(self, offered: _Offered) -> None:
         """Let the fronts know how fast a model is."""
-        if offered := self._offered.get(number):
-            self._board.tell_rate(self._index, offered.offer.slot, offered.model.batcher.pace.rate)
+        self._board.tell_rate(self._index, offered.offer.slot, offered.model.batcher.pace.rate)
 
     def released(self, front: _Front, numbers: Iterable[int]) -> None:
         """Take note that a front does not use offers any more."""
@@ -131,7 +130,7 @@ class Owner:
         number, lease = next(self._numbers), ExitStack()
         lease.enter_context(model.batcher.budget.reserve(0))
         about = (model.name, model.version, model.provider, model.run_pixels, model.metadata.to_json())
-        self._offered[number] = _Offered(Offer(number, min(free), *about), model, lease)
+        self._offered[number] = _Offered(Offer(number, min(free), *about), model, lease, Layouts(model.metadata))
         return self._offered[number]
 
     def _settle(self) -> None:
@@ -185,22 +184,21 @@ class _Front:
     async def _run(self, message: Submit) -> tuple[Done, Sequence[Array]]:
         """Run it; from here on it cannot be cancelled, since its block is free after the answer."""
         try:
-            model = self._owner.model(message.model, self)
-            if model is None:
+            offered = self._owner.offered(message.model, self)
+            if offered is None:
                 raise UnavailableError("this version is served no longer: try again")
-            inputs, places = self._arrays(message, model.metadata)
-            done = await model.batcher.submit(inputs, message.outputs, message.expires)
-            self._owner.ran(message.model)
+            inputs, places = self._arrays(message, offered.layouts)
+            done = await offered.model.batcher.submit(inputs, message.outputs, message.expires)
+            self._owner.ran(offered)
             return done, places
         finally:
             del self._works[message.number]
 
-    def _arrays(self, message: Submit, metadata: ModelMetadata) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    def _arrays(self, message: Submit, layouts: Layouts) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         """See what a front means; nothing outside of the segment is ever read or written, whatever it says."""
         try:
-            layout = lay(metadata, message.outputs, message.size, message.offset)
-            inputs = tuple(self._segment.array(place) for place in layout.inputs)
-            return inputs, tuple(self._segment.array(place) for place in layout.results)
+            layout = layouts.of(message.outputs, message.size)
+            return layout.arrays(self._segment.block(message.offset, layout.nbytes))
         except PlaceError as error:
             raise FaultError(f"a front asked for what cannot be: {error}") from error
 

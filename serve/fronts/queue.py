@@ -16,7 +16,7 @@ from serve.batcher import WORTH_A_THREAD, Done
 from serve.errors import DeadlineError, OverloadError, RequestError, UnavailableError, Violation
 from serve.fronts.arena import Arena, FullError
 from serve.fronts.board import Board
-from serve.fronts.layout import lay
+from serve.fronts.layout import Layouts
 from serve.fronts.parts import Parts, copy_all
 from serve.fronts.peer import GONE, Peer
 from serve.fronts.wire import Submit
@@ -56,7 +56,8 @@ class RemoteQueue:
     def __init__(self, metadata: ModelMetadata, arena: Arena, board: Board, front: int, limit: int) -> None:
         self.replicas: list[Replica] = []
         self.offered: list[Replica] = []
-        self._metadata, self._arena, self._board, self._front, self._limit = metadata, arena, board, front, limit
+        self._layouts = Layouts(metadata)
+        self._arena, self._board, self._front, self._limit = arena, board, front, limit
         self._requests = 0
         self._asked = 0
         self._moved = 0.0  # when something was asked of idle owners, or the latest answer came
@@ -135,7 +136,7 @@ class RemoteQueue:
             RequestError: an image takes more than all of it.
         """
         n, height, width = inputs[0].shape[:3]
-        each = lay(self._metadata, outputs, (1, height, width)).nbytes
+        each = self._layouts.of(outputs, (1, height, width)).nbytes
         most = max(1, self._arena.segment.size // SHARE // each)
         if n <= most:
             return await self._run(inputs, outputs, expires)
@@ -147,32 +148,30 @@ class RemoteQueue:
     async def _run(self, inputs: tuple[Array, ...], outputs: tuple[str, ...], expires: float) -> Done:
         n, height, width = size = inputs[0].shape[:3]
         where = min(self._usable(), key=lambda one: self._board.under_way(one.peer.owner, one.slot))
-        layout = lay(self._metadata, outputs, size)
+        layout = self._layouts.of(outputs, size)
         offset, block = self._block(layout.nbytes)
-        places = [place.within(block) for place in layout.inputs]
+        places = [place.of(block) for place in layout.inputs]
         if layout.nbytes < WORTH_A_THREAD:
             copy_all(places, inputs)
         else:
             await asyncio.to_thread(copy_all, places, inputs)
-        with self._under_way(where, n * height * width):
+        self._count(where, n * height * width)
+        try:
             work = Submit(where.peer.number(), where.number, expires, offset, size, outputs)
             asked = where.peer.ask(work, block)
             del block, places  # or a failure's traceback would keep the block from being free
             done, block = await asked
+        finally:
+            self._count(where, -n * height * width)
         self._moved, self._longest = time.monotonic(), max(self._longest, done.run)
-        return Done(tuple(place.within(block) for place in layout.results), done.queue, done.run)
+        return Done(tuple(place.of(block) for place in layout.results), done.queue, done.run)
 
-    @contextmanager
-    def _under_way(self, where: Replica, pixels: int) -> Iterator[None]:
+    def _count(self, where: Replica, pixels: int) -> None:
+        """Count a work as under way, or, less than 0, as ended."""
         if not self._asked:
             self._moved = time.monotonic()
-        self._asked += 1
+        self._asked += 1 if pixels > 0 else -1
         self._board.send(self._front, where.peer.owner, where.slot, pixels)
-        try:
-            yield
-        finally:
-            self._board.send(self._front, where.peer.owner, where.slot, -pixels)
-            self._asked -= 1
 
     def _block(self, size: int) -> tuple[int, NDArray[np.uint8]]:
         if size > self._arena.segment.size:

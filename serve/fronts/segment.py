@@ -3,50 +3,21 @@
 from __future__ import annotations
 
 import fcntl
-import math
 import mmap
 import os
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ALIGN", "DTYPES", "Place", "PlaceError", "Segment", "create", "padded"]
+__all__ = ["ALIGN", "PlaceError", "Segment", "create", "padded"]
 
-Array = NDArray[Any]
 ALIGN = 64  # bytes: a cache line, and what vector instructions like best
-DTYPES = (np.dtype(np.uint8), np.dtype(np.float32))
 # Without these a process could shrink the memory under another, which would die of it.
 SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 
 class PlaceError(ValueError):
     """A place does not lie in the segment, or is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an array lies.
-
-    Attributes:
-        offset: bytes from the segment's beginning, a multiple of `ALIGN`.
-        dtype: its index in `DTYPES`.
-        shape: of 1 to 4 axes, each >= 1.
-    """
-
-    offset: int
-    dtype: int
-    shape: tuple[int, ...]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that it takes."""
-        return math.prod(self.shape) * DTYPES[self.dtype].itemsize
-
-    def within(self, block: NDArray[np.uint8]) -> Array:
-        """See the array in a block that begins where offsets are counted from."""
-        return block[self.offset : self.offset + self.nbytes].view(DTYPES[self.dtype]).reshape(self.shape)
 
 
 def create(size: int) -> int:
@@ -75,18 +46,15 @@ class Segment:
         self.size = os.fstat(fd).st_size
         self._map = mmap.mmap(fd, self.size)
 
-    def array(self, place: Place) -> Array:
-        """See an array; not a copy, and the mapping lives as long as it does.
+    def block(self, offset: int, size: int) -> NDArray[np.uint8]:
+        """See (size,) bytes from an offset on; not a copy, and the mapping lives as long as it does.
 
         Raises:
-            PlaceError: it lies outside, is misaligned, or has another shape or type than an array can have.
+            PlaceError: they do not all lie in the segment, or do not begin aligned.
         """
-        if not 0 <= place.dtype < len(DTYPES) or not 1 <= len(place.shape) <= 4 or min(place.shape) < 1:
-            raise PlaceError(f"no array: {place}")
-        dtype = DTYPES[place.dtype]
-        if not 0 <= place.offset <= self.size - math.prod(place.shape) * dtype.itemsize or place.offset % ALIGN:
-            raise PlaceError(f"outside of {self.size} bytes: {place}")
-        return np.ndarray(place.shape, dtype, self._map, place.offset)
+        if not 0 <= offset <= self.size - size or size < 1 or offset % ALIGN:
+            raise PlaceError(f"{size} bytes from {offset} on are not in {self.size}")
+        return np.ndarray((size,), np.uint8, self._map, offset)
 
     def words(self) -> tuple[memoryview[int], memoryview[float]]:
         """See all of it as 64-bit integers, and as 64-bit floats."""
