@@ -39,6 +39,16 @@ def test_several_may_listen_and_nobody_else(held):
         pass
 
 
+def test_a_server_of_others_that_shares_its_port_is_seen():
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(AddressError, match="Address already in use"):
+            HeldAddress(f"127.0.0.1:{other.getsockname()[1]}")
+
+
 def test_nobody_else_can_hold_it_before_anybody_listens(held):
     code = f"from serve.address import HeldAddress; HeldAddress({held!r})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)

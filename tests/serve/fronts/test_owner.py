@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import threading
 import time
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from serve import errors
 from serve.catalogue import ModelState
 from serve.fronts import owner
+from serve.fronts.parts import copy_all
 from serve.fronts.wire import Failed, Finished, Offers, Submit, encoded, frames
 from serve.fronts.wire import decoded as decode
 
@@ -101,6 +103,30 @@ def test_a_model_that_gives_other_arrays_than_it_says_is_a_fault(house, tools, t
             await model.batcher.submit((image, image[..., 0]), ("reconstruction",), LATER)
 
     house(body, sessions=[[Cropping(toys.metadata("autoencoder"))]])
+
+
+def test_what_is_being_written_can_no_more_be_cancelled(house, tools, monkeypatch):
+    began, go = threading.Event(), threading.Event()
+
+    def slowly(places, arrays):
+        began.set()
+        assert go.wait(10)
+        copy_all(places, arrays)
+
+    async def body(house):
+        (front,), (arena,) = house.fronts, house.arenas
+        image = np.zeros((1, 700, 700, 3), np.uint8)  # large enough to be written on a thread
+        work = front.pick("autoencoder", "").batcher.submit((image, image[..., 0]), ("reconstruction",), LATER)
+        task = asyncio.create_task(work)
+        assert await asyncio.to_thread(began.wait, 10)
+        task.cancel()
+        await asyncio.sleep(0.1)
+        assert arena.lent > 2 * image.nbytes  # or the next work would be given what is written to
+        go.set()
+        await tools.until(lambda: arena.lent == 0)
+
+    monkeypatch.setattr(owner, "copy_all", slowly)
+    house(body, memory=1 << 24)
 
 
 def test_a_front_that_vanishes_takes_its_works_along(house, tools):

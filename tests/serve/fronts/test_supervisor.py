@@ -78,11 +78,11 @@ class Caller:
         self._channel = grpc.insecure_channel(address, options=[("grpc.enable_retries", 0), *OWN])
         self._stub = SymaeServiceStub(self._channel)
 
-    def __call__(self, image=IMAGE):
+    def __call__(self, image=IMAGE, count=1):
         """True, or False for a wrong answer, or the error."""
         raw = pb.RawImage(height=image.shape[0], width=image.shape[1], channels=3, data=image.tobytes())
         try:
-            response = self._stub.Embed(pb.EmbedRequest(images=[pb.Image(raw=raw)]), timeout=20)
+            response = self._stub.Embed(pb.EmbedRequest(images=[pb.Image(raw=raw)] * count), timeout=20)
         except grpc.RpcError as error:
             return from_call(error)
         return bool(np.allclose(read_embeddings(response).embeddings[0], image.mean((0, 1)) / 255, atol=1e-3))
@@ -237,7 +237,9 @@ def test_what_cannot_start_says_so_and_leaves_nothing(tmp_path, what):
 
 
 def test_a_front_that_is_killed_loses_its_own_calls_and_is_replaced(slow_repository, start):
-    with start(slow_repository(), "--batch-images", "1") as house, ExitStack() as stack:
+    limit = str(24 * 400 * 400)
+    flags = ("--batch-images", "1", "--queue-pixels", limit, "--max-image-pixels", limit)
+    with start(slow_repository(), *flags) as house, ExitStack() as stack:
         callers = [stack.enter_context(house.caller()) for _ in range(24)]
         assert [caller() for caller in callers] == [True] * 24
         fronts, owner = house.front, house.owner
@@ -254,6 +256,7 @@ def test_a_front_that_is_killed_loses_its_own_calls_and_is_replaced(slow_reposit
         assert fronts[0] not in house.front and house.owner == owner
         with house.caller() as caller:
             until(lambda: caller() is True)
+            assert caller(image, count=24) is True  # it fills the queue, so the dead front holds nothing any more
         assert house.statuses() == {SERVING}
         house.process.send_signal(signal.SIGTERM)
     assert re.search(r"front [01] \(process \d+\) ended with -9: it is replaced", house.complaints)
