@@ -81,11 +81,12 @@ def _open(file: ModelFile, provider: str, options: RuntimeOptions) -> onnxruntim
     if provider in GPU and not _has_nvidia_gpu():
         raise _NotStartedError("there is no NVIDIA GPU here, or no driver for it")
     runtime = onnxruntime.InferenceSession(
-        str(file.path),
+        file.path.read_bytes(),  # of a path, older ones take weights from beside it whatever they are told
         _session_options(provider, options),
         chain(provider, options),
         enable_fallback=0,  # its own takes the CPU and says so on the standard output
     )
+    runtime._model_bytes = None  # it would keep them for good
     if runtime.get_providers()[0] != provider:
         raise _NotStartedError("its libraries are not there, or do not fit: ONNX Runtime's own message has more")
     return runtime
@@ -100,7 +101,7 @@ def _check_file(file: ModelFile, options: RuntimeOptions) -> None:
 
 
 def _damaged(file: ModelFile, reason: str) -> RepositoryError:
-    if "External data" in reason:
+    if "External data" in reason or f"{NOWHERE}/" in reason:
         return RepositoryError(f"{file.path} has its weights in a file beside it: expected one file that has all")
     return RepositoryError(f"cannot load {file.path}: damaged, or no ONNX model ({reason})")
 

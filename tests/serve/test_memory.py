@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pytest
@@ -94,4 +95,4 @@ def test_memory_is_flat_over_twenty_swaps(big, tmp_path, server):
                 assert time.monotonic() < ends
             time.sleep(0.05)  # the old one is closed
             used.append(resident(process))
-    assert max(used[-10:]) < max(used[5:15]) + 2 * WEIGHTS, used
+    assert median(used[-10:]) < median(used[5:15]) + WEIGHTS, used  # while it is swapped, both are there

@@ -203,9 +203,10 @@ def test_a_half_written_file_is_waited_for(place, caplog):
 
 
 def test_garbage_is_refused_once_and_taken_when_it_is_mended(place, served, caplog):
+    (place.folder / ".new").mkdir()
+    (place.folder / ".new" / "model.onnx").write_bytes(b"no model")
+    (place.folder / ".new").rename(place.file(2).parent)
     bad = place.file(2)
-    bad.parent.mkdir()
-    bad.write_bytes(b"no model")
     served.until(("m", "1", "READY"), ("m", "2", "FAILED"))
     served.looks()
     assert served.answer() == (1, "1") and served.health() == STATUS.SERVING
