@@ -53,14 +53,14 @@ def test_a_closed_session_gives_back_weights_and_what_its_runs_needed(big, tmp_p
     config = ServeConfig(threads=1, providers=("CPU",), batch_images=4)
     publish(big, tmp_path / "models", 1)
 
-    def used():
+    def used(images):
         (session,) = load_sessions(tmp_path / "models", config)
-        session.run((np.zeros((8, SIDE, SIDE, 3), np.uint8),), ("embedding", "feature_map"))
+        session.run((np.zeros((images, SIDE, SIDE, 3), np.uint8),), ("embedding", "feature_map"))
         return session
 
-    used().close()  # what is loaded once: libraries, thread pools
+    used(1).close()  # what is loaded once: libraries, thread pools
     before = resident()
-    session = used()
+    session = used(8)
     assert resident() - before > 2 * WEIGHTS
     session.close()
     session.close()

@@ -108,7 +108,8 @@ def looked_up(toys):
     return write
 
 
-def test_a_model_is_one_file(looked_up, tmp_path):
+def test_a_model_is_one_file(looked_up, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where ONNX Runtime looks for what belongs to bytes
     file = looked_up(tmp_path, save_as_external_data=True, location="weights.bin", size_threshold=1024)
     assert (tmp_path / "weights.bin").exists()
     with pytest.raises(RepositoryError, match="has its weights in a file beside it: expected one file that has all"):
