@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-CHILD = (
-    "import time; from serve.fronts.child import _end_with as e; e({parent}); print(1, flush=True); time.sleep(99)"
-)
+CHILD = "import time; from serve.fronts.child import _end_with as e; e({parent}); print(1, flush=True); time.sleep(99)"
 PARENT = f"""
 import os, subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", {CHILD!r}.format(parent=os.getpid())])
