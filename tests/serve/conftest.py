@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import grpc
 import numpy as np
 import onnx
 import pytest
@@ -14,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from serve.client import Client
 from serve.config import ServeConfig
 from serve.metadata import KEY, ModelMetadata
+from serve.pb.inference import inference_pb2 as pb
 from serve.server import load_sessions, running
 
 U8, F32 = TensorProto.UINT8, TensorProto.FLOAT
@@ -128,6 +130,16 @@ WRITERS = {
     "classifier": write_classifier,
     "segmenter": write_segmenter,
 }
+
+
+def repository_index(address, **how):
+    """What the Open Inference Protocol lists of a server's models: name, version, state and reason of each."""
+    path = "/inference.GRPCInferenceService/RepositoryIndex"
+    with grpc.insecure_channel(address) as channel:
+        call = channel.unary_unary(
+            path, pb.RepositoryIndexRequest.SerializeToString, pb.RepositoryIndexResponse.FromString
+        )
+        return list(call(pb.RepositoryIndexRequest(**how), timeout=10).models)
 
 
 @pytest.fixture(scope="session")

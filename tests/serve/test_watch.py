@@ -17,7 +17,6 @@ from onnx import helper
 from serve import errors
 from serve.client import Client
 from serve.config import ServeConfig
-from serve.pb.inference import inference_pb2 as pb
 from serve.server import running
 from serve.watch import Watch
 
@@ -30,7 +29,7 @@ class Place:
     """A repository of auto-encoders, the version of each to be read from its answers: pixels + version."""
 
     def __init__(self, folder, toys):
-        self.folder, self._toys = folder, toys
+        self.folder, self.toys = folder, toys
 
     def file(self, version, name="m"):
         return self.folder / name / str(version) / "model.onnx"
@@ -42,7 +41,7 @@ class Place:
         new.parent.rename(self.file(version, name).parent)
 
     def make(self, path, version, **changes):
-        toys = self._toys
+        toys = self.toys
         nodes = [
             helper.make_node("Add", ["image", "version"], ["added"]),
             helper.make_node("Cast", ["mask"], ["missing_flat"], to=toys.TensorProto.BOOL),
@@ -74,8 +73,8 @@ class Seen(Watch):
 class Served:
     """A server that watches, its client, its models' states and its health."""
 
-    def __init__(self, watch, address, client):
-        self.watch, self.address, self.client = watch, address, client
+    def __init__(self, watch, address, client, index=None):
+        self.watch, self.address, self.client, self._index = watch, address, client, index
 
     def answer(self, name="m"):
         """The version that the answer itself shows, and that it says."""
@@ -95,13 +94,7 @@ class Served:
 
     def index(self, **how):
         """What the Open Inference Protocol lists."""
-        with grpc.insecure_channel(self.address) as channel:
-            call = channel.unary_unary(
-                "/inference.GRPCInferenceService/RepositoryIndex",
-                pb.RepositoryIndexRequest.SerializeToString,
-                pb.RepositoryIndexResponse.FromString,
-            )
-            return [(m.version, m.state, m.reason) for m in call(pb.RepositoryIndexRequest(**how), timeout=5).models]
+        return [(m.version, m.state, m.reason) for m in self._index(self.address, **how)]
 
     def until(self, *states):
         """Wait for these states."""
@@ -120,7 +113,7 @@ def serve(place, **changes):
     config = ServeConfig(**{"address": "localhost:0", "threads": 1, "grace": 5.0, "watch_seconds": 0.05} | changes)
     watch = Seen(place.folder, config)
     with running(watch.load(), config, watch) as address, Client(address, timeout=20) as client:
-        yield Served(watch, address, client)
+        yield Served(watch, address, client, place.toys.repository_index)
 
 
 @pytest.fixture
