@@ -48,6 +48,9 @@ class ServeConfig:
             whose results are those of the whole; a classifier refuses it.
         queue_pixels: most pixels waiting or running for one model, and so most in one request. An image
             counts as 1,024 at least.
+        pending_calls: calls that may wait to be looked at. When they come faster than this process can take them, gRPC
+            itself drops what is beyond, at random up to a quarter above it; the callers see CANCELLED. Otherwise it
+            would answer each a moment after its deadline.
         default_deadline: seconds that a request may take whose caller gave no deadline.
         stream_window: requests of one stream that are worked on at a time.
         threads: threads of the CPU runtime and of the decoder; 0: as many as this process may use.
@@ -95,6 +98,7 @@ class ServeConfig:
     batch_images: int = 32
     batch_pixels: int = 1 << 20
     queue_pixels: int = 1 << 26
+    pending_calls: int = 512
     default_deadline: float = 60.0
     stream_window: int = 8
     threads: int = 0
@@ -124,6 +128,7 @@ class ServeConfig:
         _one_of("log_level", self.log_level, LEVELS)
         _one_of("log_format", self.log_format, FORMATS)
         self._check_security()
+        _at_least("pending_calls", self.pending_calls, 1)
         _at_least("stream_window", self.stream_window, 1)
         _at_least("threads", self.threads, 0)
         _at_least("fronts", self.fronts, 1)

@@ -77,6 +77,8 @@ def _options(config: ServeConfig) -> tuple[tuple[str, Any], ...]:
     return (
         ("grpc.max_receive_message_length", config.max_message_bytes),
         ("grpc.max_send_message_length", config.max_message_bytes),
+        ("grpc.server.max_pending_requests", config.pending_calls),
+        ("grpc.server.max_pending_requests_hard_limit", config.pending_calls + config.pending_calls // 4 + 1),
         ("grpc.keepalive_time_ms", _milliseconds(config.keepalive_time)),
         ("grpc.keepalive_timeout_ms", _milliseconds(config.keepalive_timeout)),
         ("grpc.http2.ping_timeout_ms", _milliseconds(config.keepalive_timeout)),  # the one that counts in grpcio 1.85

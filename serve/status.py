@@ -35,6 +35,7 @@ __all__ = ["FAULT", "WireStatus", "from_call", "to_wire"]
 DETAILS = "grpc-status-details-bin"
 DOMAIN = "symae"
 FAULT = "the server failed on this request; its log has the cause"
+FLOOD = 0.5  # seconds until trying again may help when the server had no time to say so
 MAX_VIOLATIONS = 4  # headers beyond a few KB are refused by proxies
 MAX_TEXT = 200
 
@@ -94,7 +95,7 @@ def from_call(error: grpc.RpcError) -> ServeError:
     if code is grpc.StatusCode.INTERNAL and (info := RequestInfo()) and _unpack(details, info):
         return FaultError(f"{message} (request {info.request_id})")
     if code is grpc.StatusCode.CANCELLED:  # not by us: a cancelled call does not return
-        return UnavailableError("the server broke the call off, as it does when it stops")
+        return OverloadError("the server is flooded and dropped the call unread", retry_after=FLOOD)
     if code in _PLAIN:
         return _PLAIN[code](_first_line(message))
     return CallError(f"{code.name}: {_first_line(message)}", code=code)

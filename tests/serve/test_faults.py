@@ -19,6 +19,7 @@ from serve import errors
 from serve.bench.generator import generator
 from serve.bench.load import Load, Payload
 from serve.bench.usage import usage_of
+from serve.bench.worker import Worker
 from serve.calls import embed_request, reconstruct_request
 from serve.channel import Access
 from serve.client import Client
@@ -333,3 +334,41 @@ def test_a_client_reads_from_the_refusal_when_to_come_again(slowly):
         with pytest.raises(errors.OverloadError), ThreadPoolExecutor(12) as pool:
             list(pool.map(lambda image: client.using(patience=0.0).reconstruct([image]), images))
     assert all((result == 255 - image).all() for result, image in zip(results, images, strict=True))
+
+
+def test_a_flood_of_small_calls_is_cut_off_before_it_costs_anything(repository):
+    """Twice what one process can take: without the limit each call is looked at when its deadline is over."""
+    payload = Payload("autoencoder", "", 8, 8)
+    with process(repository / "toy-autoencoder", "--pending-calls", "64") as (server, address):
+        with Worker(generator, address, Access(), server.pid) as load:
+            peak = load.measure(payload, Load(callers=32, seconds=1.5, warm_up=0.5)).figures(1)
+            rate = 2 * peak.images_per_second
+            flood = load.measure(payload, Load(rate=rate, seconds=3, warm_up=1.5, deadline=1)).figures(1)
+        with Client(address, timeout=10) as client:
+            assert client.healthy()
+    assert flood.images_per_second > 0.4 * peak.images_per_second
+    assert flood.errors["CANCELLED"] > 100 and flood.p50 < 0.8
+
+
+def test_who_is_cut_off_is_told_to_come_again():
+    class Drops(grpc.GenericRpcHandler):
+        calls = 0
+
+        def service(self, details):
+            return grpc.unary_unary_rpc_method_handler(self.answer)
+
+        def answer(self, request, context):
+            Drops.calls += 1
+            if Drops.calls == 1:
+                context.abort(grpc.StatusCode.CANCELLED, "")
+            return b""
+
+    server = grpc.server(ThreadPoolExecutor(1), handlers=[Drops()])
+    port = server.add_insecure_port("localhost:0")
+    server.start()
+    with Client(f"localhost:{port}", timeout=10) as client:
+        with pytest.raises(errors.OverloadError, match="flooded"):
+            client.models()
+        Drops.calls = 0
+        assert client.using(patience=5.0).models() == ()
+    server.stop(None).wait()
