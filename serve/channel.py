@@ -17,7 +17,7 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2
 
-from serve.errors import ConfigError, OverloadError, ServeError
+from serve.errors import ConfigError, OverloadError, ServeError, UnavailableError
 from serve.pb.symae.v1 import symae_pb2 as pb
 from serve.status import from_call
 
@@ -44,9 +44,9 @@ SERVICE_CONFIG = json.dumps(
                 "name": [{"service": SERVICE}],
                 "retryPolicy": {
                     "maxAttempts": 5,
-                    "initialBackoff": "0.2s",  # five seconds in all: as long as a server takes to come again
-                    "maxBackoff": "3s",
-                    "backoffMultiplier": 2.5,
+                    "initialBackoff": "0.2s",  # nine seconds in all: as long as a server takes to come again
+                    "maxBackoff": "6s",
+                    "backoffMultiplier": 3.5,
                     "retryableStatusCodes": ["UNAVAILABLE"],
                 },
             }
@@ -143,9 +143,10 @@ class CallOptions:
             error: what the call ended with.
             left: seconds of the patience that are left.
         """
-        if not isinstance(error, OverloadError) or error.retry_after > left:
+        after = error.retry_after if isinstance(error, OverloadError | UnavailableError) else None
+        if after is None or after > left:
             return None
-        return min(left, error.retry_after * random.uniform(1, 1 + JITTER))
+        return min(left, after * random.uniform(1, 1 + JITTER))
 
 
 def open_channel(

@@ -148,10 +148,15 @@ class DeadlineError(ServeError):
 
 
 class UnavailableError(ServeError):
-    """The server is starting, draining, or not there."""
+    """The server is starting, draining, or not there; or it dropped the call unread.
+
+    Attributes:
+        retry_after: seconds until trying again may help, where that is known.
+    """
 
     code = StatusCode.UNAVAILABLE
     reason = "UNAVAILABLE"
+    retry_after: float | None = None
 
 
 class FaultError(ServeError):

@@ -95,7 +95,9 @@ def from_call(error: grpc.RpcError) -> ServeError:
     if code is grpc.StatusCode.INTERNAL and (info := RequestInfo()) and _unpack(details, info):
         return FaultError(f"{message} (request {info.request_id})")
     if code is grpc.StatusCode.CANCELLED:  # not by us: a cancelled call does not return
-        return OverloadError("the server is flooded and dropped the call unread", retry_after=FLOOD)
+        dropped = UnavailableError("the server dropped the call unread: it is flooded, or it stops")
+        dropped.retry_after = FLOOD
+        return dropped
     if code in _PLAIN:
         return _PLAIN[code](_first_line(message))
     return CallError(f"{code.name}: {_first_line(message)}", code=code)

@@ -22,6 +22,9 @@ from serve.status import to_wire
 needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl command")
 
 
+HEALTHY = ((SERVICE, health_pb2.HealthCheckResponse.SERVING),)
+
+
 class Server(grpc.GenericRpcHandler):
     """Answers ListModels; fails with what stands in `failures` first, and keeps what the callers sent along."""
 
@@ -84,13 +87,13 @@ def server_credentials(pems, mutual):
 
 @needs_openssl
 def test_tls_and_whose_certificates_are_believed(pems):
-    with serving(server_credentials(pems, mutual=False)) as (address, _):
+    with serving(server_credentials(pems, mutual=False), healths=HEALTHY) as (address, _):
         tls = Tls(pems / "ca.pem", server_name="models.example")
         with Client(address, timeout=10, tls=tls) as client:
             assert client.models() == ()
         for wrong in (Tls(pems / "stranger.pem", server_name="models.example"), Tls(pems / "ca.pem"), None):
-            with Client(address, timeout=10, tls=wrong) as client, pytest.raises(errors.UnavailableError):
-                client.models()
+            with Client(address, tls=wrong) as client:
+                assert client.healthy() is False
 
 
 @needs_openssl
@@ -98,15 +101,14 @@ def test_a_server_that_wants_to_see_a_certificate(pems):
     def main(tls):
         async def call():
             async with AsyncClient(address, timeout=10, tls=tls) as client:
-                return await client.models()
+                return await client.healthy()
 
         return asyncio.run(call())
 
-    with serving(server_credentials(pems, mutual=True)) as (address, _):
+    with serving(server_credentials(pems, mutual=True), healths=HEALTHY) as (address, _):
         root = pems / "ca.pem"
-        assert main(Tls(root, pems / "client.pem", pems / "client.key", "models.example")) == ()
-        with pytest.raises(errors.UnavailableError):
-            main(Tls(root, server_name="models.example"))
+        assert main(Tls(root, pems / "client.pem", pems / "client.key", "models.example")) is True
+        assert main(Tls(root, server_name="models.example")) is False
 
 
 def test_files_that_are_no_certificates(tmp_path):

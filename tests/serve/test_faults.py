@@ -367,7 +367,7 @@ def test_who_is_cut_off_is_told_to_come_again():
     port = server.add_insecure_port("localhost:0")
     server.start()
     with Client(f"localhost:{port}", timeout=10) as client:
-        with pytest.raises(errors.OverloadError, match="flooded"):
+        with pytest.raises(errors.UnavailableError, match="flooded"):
             client.models()
         Drops.calls = 0
         assert client.using(patience=5.0).models() == ()
