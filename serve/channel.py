@@ -143,8 +143,8 @@ class CallOptions:
             error: what the call ended with.
             left: seconds of the patience that are left.
         """
-        after = error.retry_after if isinstance(error, OverloadError | UnavailableError) else None
-        if after is None or after > left:
+        after = error.retry_after if isinstance(error, OverloadError | UnavailableError) else 0.0
+        if not after or after > left:
             return None
         return min(left, after * random.uniform(1, 1 + JITTER))
 

@@ -151,12 +151,12 @@ class UnavailableError(ServeError):
     """The server is starting, draining, or not there; or it dropped the call unread.
 
     Attributes:
-        retry_after: seconds until trying again may help, where that is known.
+        retry_after: seconds until trying again may help; 0: not known.
     """
 
     code = StatusCode.UNAVAILABLE
     reason = "UNAVAILABLE"
-    retry_after: float | None = None
+    retry_after: float = 0.0
 
 
 class FaultError(ServeError):
