@@ -1,7 +1,7 @@
-from pathlib import Path
-
 import pytest
 import yaml
+
+from serve.options import resolve
 
 
 @pytest.fixture(scope="module")
@@ -37,5 +37,6 @@ def test_it_runs_with_what_it_needs_and_no_more(service):
 
 
 def test_the_gpu_is_added_to_a_service_that_exists(deploy, service):
-    added = yaml.safe_load(Path(deploy / "compose.gpu.yaml").read_text())["services"]["symae"]
-    assert added.keys() <= {*service, "deploy"}
+    added = yaml.safe_load((deploy / "compose.gpu.yaml").read_text())["services"]["symae"]
+    assert added.keys() <= {*service, "deploy", "environment"}
+    assert resolve(None, added["environment"], {}).config.providers == ("CUDA",)

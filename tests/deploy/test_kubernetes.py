@@ -122,7 +122,14 @@ def test_the_encrypted_one_is_probed_by_what_the_command_line_reads(deploy, pars
     assert config.drain_delay > container["readinessProbe"]["periodSeconds"]
 
 
-@pytest.mark.parametrize("service", PROBES.values())
+def test_a_pod_with_a_gpu_uses_nothing_else(deploy):
+    patch = yaml.safe_load((deploy / "kubernetes/gpu/deployment.yaml").read_text())["spec"]["template"]["spec"]
+    (container,) = patch["containers"]
+    variables = {one["name"]: one["value"] for one in container["env"]}
+    assert resolve(None, variables, {}).config.providers == ("CUDA",)
+
+
+@pytest.mark.parametrize("service", ["", SERVICE])
 def test_the_server_answers_what_the_probes_ask(config, service):
     own = dataclasses.replace(config, address="127.0.0.1:0", drain_delay=0, grace=1)
     with running(load_sessions(shipped_models(), own), own) as address:
