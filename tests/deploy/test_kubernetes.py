@@ -34,6 +34,10 @@ def test_every_port_is_the_one_of_the_configuration(base, container, config):
     host, _, port = config.address.rpartition(":")
     assert host == "0.0.0.0"  # probes come to the pod's own address
     assert [p["containerPort"] for p in container["ports"] if p["name"] == "grpc"] == [int(port)]
+    metrics = config.metrics_address.rpartition(":")[2]
+    assert [p["containerPort"] for p in container["ports"] if p["name"] == "metrics"] == [int(metrics)]
+    annotations = base["Deployment"]["spec"]["template"]["metadata"]["annotations"]
+    assert (annotations["prometheus.io/scrape"], annotations["prometheus.io/port"]) == ("true", metrics)
     (service,) = [p for p in base["Service"]["spec"]["ports"] if p["name"] == "grpc"]
     assert (service["port"], service["targetPort"]) == (int(port), "grpc")
     assert {container[probe]["grpc"]["port"] for probe in PROBES} == {int(port)}
@@ -131,6 +135,6 @@ def test_a_pod_with_a_gpu_uses_nothing_else(deploy):
 
 @pytest.mark.parametrize("service", ["", SERVICE])
 def test_the_server_answers_what_the_probes_ask(config, service):
-    own = dataclasses.replace(config, address="127.0.0.1:0", drain_delay=0, grace=1)
+    own = dataclasses.replace(config, address="127.0.0.1:0", metrics_address="", drain_delay=0, grace=1)
     with running(load_sessions(shipped_models(), own), own) as address:
         check_health(address, service, Access(timeout=5))

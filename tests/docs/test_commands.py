@@ -138,6 +138,13 @@ def test_every_limit_is_a_key_of_the_configuration():
     assert listed <= known
 
 
+def test_every_metric_is_one_that_is_told():
+    told = (ROOT / "serve/metrics.py").read_text()
+    named = re.findall(r"`(symae_[a-z_]+)", PAGES["docs/serving.md"])
+    assert len(named) > 10
+    assert all(name.removesuffix("_total") in told for name in named)
+
+
 def test_the_messages_that_are_explained_are_said():
     joined = "\n".join(path.read_text() for wing in ("serve", "symae/cli") for path in (ROOT / wing).glob("**/*.py"))
     said = re.sub(r'"\s*\n\s*f?"', "", joined)
