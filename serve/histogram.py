@@ -38,6 +38,16 @@ class Histogram:
         self._counts[bisect_left(self._bounds, value)] += times
         self.sum += value * times
 
+    def add_all(self, counts: Sequence[int], total: float) -> None:
+        """Take in another one of the same bounds: its `counts` and its sum."""
+        self._counts = [mine + theirs for mine, theirs in zip(self._counts, counts, strict=True)]
+        self.sum += total
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many values lie between each bound and the one before, and above the last."""
+        return tuple(self._counts)
+
     def cumulative(self) -> Iterator[tuple[str, int]]:
         """Go through the bounds, as Prometheus writes them, with how many values lie below each."""
         below, counts = 0, tuple(self._counts)

@@ -1,4 +1,4 @@
-"""What Prometheus is told. Requests are counted here, runs in `serve.statistics`; both are read when it asks.
+"""What Prometheus is told: requests from `serve.counts`, runs from `serve.statistics`, both read when it asks.
 
     symae_requests_total{service,method,model,status}            every request; of a stream, each message
     symae_request_duration_seconds{service,method,model}         from arrival to answer, of those that were answered
@@ -18,17 +18,13 @@ prometheus_client's own histograms cost several times as much for each request, 
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
-from grpc import StatusCode
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from serve.catalogue import Catalogue, Served
-from serve.histogram import DURATIONS, Histogram
-from serve.ticket import Ticket
+from serve.counts import PHASES, RequestCounts
+from serve.histogram import Histogram
 
 __all__ = ["Metrics"]
 
@@ -37,58 +33,26 @@ Labels = tuple[str, ...]
 
 
 class Metrics:
-    """Counts requests as an observer of them, and tells of everything as a collector of prometheus_client.
+    """Tells of everything, as a collector of prometheus_client.
 
     Args:
         models: what is served.
         ready: tells whether requests for a model are taken, by its name.
+        counts: gives the requests.
     """
 
-    def __init__(self, models: Catalogue, ready: Callable[[str], bool]) -> None:
+    def __init__(self, models: Catalogue, ready: Callable[[str], bool], counts: Callable[[], RequestCounts]) -> None:
         self._models = models
         self._ready = ready
-        self._requests: defaultdict[tuple[str, str, StatusCode], int] = defaultdict(int)
-        self._durations: defaultdict[tuple[str, str], Histogram] = defaultdict(_durations)
-        self._phases: defaultdict[str, tuple[Histogram, ...]] = defaultdict(lambda: tuple(_durations() for _ in PHASES))
-
-    def ended(self, ticket: Ticket, code: StatusCode, context: Any) -> None:  # noqa: ARG002
-        """Count a request; see `serve.ticket.Observer`."""
-        model = ticket.model.name if ticket.model else ""
-        self._requests[ticket.call, model, code] += 1
-        if code is not StatusCode.OK:
-            return
-        self._durations[ticket.call, model].add(time.monotonic() - ticket.arrived)
-        if model:
-            spent = ticket.spent
-            decode, queue, run, encode = self._phases[model]
-            decode.add(spent.decode)
-            queue.add(spent.queue)
-            run.add(spent.run)
-            encode.add(spent.encode)
+        self._counts = counts
 
     def collect(self) -> Iterator[Metric]:
         """Tell everything, on whatever thread."""
-        yield from self._of_requests()
+        yield from _of_requests(self._counts())
         models = tuple(self._models)
         yield from _of_runs(models)
         yield from _of_queues(models)
         yield from self._of_models(models)
-
-    def _of_requests(self) -> Iterator[Metric]:
-        requests = CounterMetricFamily(
-            "symae_requests", "Requests by how they ended.", labels=(*CALL, "model", "status")
-        )
-        for (call, model, code), count in tuple(self._requests.items()):
-            requests.add_metric((*_parts(call), model, code.name), count)
-        yield requests
-        durations = [((*_parts(call), model), found) for (call, model), found in tuple(self._durations.items())]
-        yield _histogram("symae_request_duration_seconds", "Answered requests.", (*CALL, "model"), durations)
-        phases = [
-            ((model, phase), found)
-            for model, histograms in tuple(self._phases.items())
-            for phase, found in zip(PHASES, histograms, strict=True)
-        ]
-        yield _histogram("symae_request_phase_seconds", "Their parts.", ("model", "phase"), phases)
 
     def _of_models(self, models: Iterable[Served]) -> Iterator[Metric]:
         labels = ("model", "version", "kind", "provider", "precision")
@@ -105,7 +69,21 @@ class Metrics:
 
 
 CALL = ("service", "method")
-PHASES = ("decode", "queue", "run", "encode")
+
+
+def _of_requests(counts: RequestCounts) -> Iterator[Metric]:
+    requests = CounterMetricFamily("symae_requests", "Requests by how they ended.", labels=(*CALL, "model", "status"))
+    for (call, model, code), count in tuple(counts.requests.items()):
+        requests.add_metric((*_parts(call), model, code), count)
+    yield requests
+    durations = [((*_parts(call), model), found) for (call, model), found in tuple(counts.durations.items())]
+    yield _histogram("symae_request_duration_seconds", "Answered requests.", (*CALL, "model"), durations)
+    phases = [
+        ((model, phase), found)
+        for model, histograms in tuple(counts.phases.items())
+        for phase, found in zip(PHASES, histograms, strict=True)
+    ]
+    yield _histogram("symae_request_phase_seconds", "Their parts.", ("model", "phase"), phases)
 
 
 def _of_runs(models: Iterable[Served]) -> Iterator[Metric]:
@@ -144,10 +122,6 @@ def _histogram(name: str, text: str, labels: Labels, found: Iterable[tuple[Label
     for values, histogram in found:
         family.add_metric(values, list(histogram.cumulative()), histogram.sum)
     return family
-
-
-def _durations() -> Histogram:
-    return Histogram(DURATIONS)
 
 
 def _parts(call: str) -> tuple[str, str]:

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from serve.catalogue import Catalogue
 from serve.config import ServeConfig
-from serve.errors import ConfigError
 from serve.logs import AccessLog
 from serve.ticket import Observer
 
 if TYPE_CHECKING:
     from serve.endpoint import Endpoint
-    from serve.tracing import Traces
 
 __all__ = ["Observing"]
 
@@ -28,24 +26,19 @@ class Observing:
 
     Attributes:
         observers: to be told of every request.
-
-    Raises:
-        ConfigError: traces are asked for, and OpenTelemetry is not installed.
     """
 
     def __init__(self, config: ServeConfig, models: Catalogue, ready: Callable[[str], bool]) -> None:
         self.observers: list[Observer] = [AccessLog()] if AccessLog.wanted() else []
         self._endpoint: Endpoint | None = None
         if config.metrics_address:
+            from serve.counts import RequestCounts
             from serve.endpoint import Endpoint
             from serve.metrics import Metrics
 
-            metrics = Metrics(models, ready)
-            self.observers.append(metrics)
-            self._endpoint = Endpoint(metrics, config.metrics_address)
-        self._traces = _traces() if config.traces else None
-        if self._traces:
-            self.observers.append(self._traces)
+            counts = RequestCounts()
+            self.observers.append(counts)
+            self._endpoint = Endpoint(Metrics(models, ready, lambda: counts), config.metrics_address)
 
     def start(self) -> None:
         """Be reached.
@@ -65,14 +58,3 @@ class Observing:
         """Be reached no more."""
         if self._endpoint:
             self._endpoint.close()
-        if self._traces:
-            self._traces.stop()
-
-
-def _traces() -> Traces:
-    try:
-        from serve.tracing import Traces
-    except ModuleNotFoundError as error:
-        remedy = "install symae[otel], or set traces = false (SYMAE_SERVE_TRACES=false)"
-        raise ConfigError(f"{error.name} is not installed, and traces are asked for: {remedy}") from error
-    return Traces()

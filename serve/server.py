@@ -38,6 +38,7 @@ from serve.observing import Observing
 from serve.process import settle
 from serve.rpc import Rpc
 from serve.service import SymaeService
+from serve.ticket import Observer
 from serve.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Server:
         models: what can be called; closed by `drain`.
         config: limits and address.
         held: the address is held for this process and others, which all listen on it; see `serve.address`.
+        observers: who is told of every request, beside those that the configuration asks for.
 
     Attributes:
         address: HOST:PORT as bound, after `start`.
@@ -74,7 +76,9 @@ class Server:
         ConfigError: a certificate or token file is missing or not what it must be.
     """
 
-    def __init__(self, models: Catalogue, config: ServeConfig, *, held: bool = False) -> None:
+    def __init__(
+        self, models: Catalogue, config: ServeConfig, *, held: bool = False, observers: Sequence[Observer] = ()
+    ) -> None:
         self.address = config.address
         self.metrics_address = ""
         self._config, self._held = config, held
@@ -89,7 +93,7 @@ class Server:
         ]
         self._names = [service.name for service in services]
         self._observing = Observing(config, models, self._health.serves)
-        observers = self._observing.observers
+        observers = (*self._observing.observers, *observers)
         self._rpc = Rpc(
             services,
             default_deadline=config.default_deadline,

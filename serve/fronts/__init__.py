@@ -11,8 +11,11 @@
     port                holds the port that the fronts listen on
     segment, arena      memory that a front shares with the owners, and who may use which part of it
     board               what all processes know of each queue, without asking
-    link, wire          what fronts and owners say to each other
-    remote, owner       both ends of it: models as a front sees them, fronts as an owner sees them
+    messages, wire      what fronts and owners say to each other
+    link, layout        how it travels; where the arrays lie that it means
+    remote ... queue    models as a front sees them: by name, with a queue for each, which leads to its peers
+    owner, caller       fronts as an owner sees them
+    tallies ... seen    what all have counted, told to whoever asks any of them
 
 Nothing of this has a name in the file system: sockets are pairs and memory is anonymous, both handed over by the
 supervisor, so nothing can be left behind or opened by others. It needs Linux.

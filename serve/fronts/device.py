@@ -13,6 +13,7 @@ from serve.fronts.board import Board
 from serve.fronts.child import LAST_BYTES, drain_seconds, told_to_stop
 from serve.fronts.control import Control, Document, Linked, Ready, Start
 from serve.fronts.owner import Owner
+from serve.fronts.seen import open_metrics
 from serve.models import Models
 from serve.session import Session
 from serve.watch import Watch
@@ -48,8 +49,9 @@ async def serve(sessions: Sequence[Session], watch: Watch, start: Start, board: 
 
     watch.start(models)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watch.wake)
-    keep(owner.follow_states())
+    keep(owner.keep_telling())
     control.follow(heard, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    endpoint = open_metrics(owner, models, config, start.index)
     control.say(Ready(tuple(f"{m.name} version {m.version}: {m.metadata.kind} on {m.provider}" for m in models)))
     await stop.wait()
     watch.halt()
@@ -59,4 +61,6 @@ async def serve(sessions: Sequence[Session], watch: Watch, start: Start, board: 
     except TimeoutError:
         pass
     await models.close()
+    if endpoint:
+        endpoint.close()
     await watch.stop(LAST_BYTES)

@@ -10,10 +10,13 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
+from serve.counts import RequestCounts
+from serve.fronts import messages
 from serve.fronts.arena import Arena
 from serve.fronts.board import Board
 from serve.fronts.child import told_to_stop
 from serve.fronts.control import Control, Document, Linked, Lost, Ready, Start
+from serve.fronts.plain import plain_counts
 from serve.fronts.remote import RemoteModels
 from serve.fronts.segment import Segment
 from serve.process import settle
@@ -57,12 +60,19 @@ class Front:
         if stop.is_set():
             return
         config = replace(self._start.config, metrics_address="")  # which one of several cannot listen on
-        server = Server(self._models, config, held=True)
+        counts = RequestCounts()
+        server = Server(self._models, config, held=True, observers=(counts,))
         await server.start()
         self._control.say(Ready())
+        self._keep(self._keep_telling(counts))
         settle()
         await stop.wait()
         await server.drain()
+
+    async def _keep_telling(self, counts: RequestCounts) -> None:
+        while True:
+            await asyncio.sleep(messages.TELL)
+            self._models.tell(plain_counts(counts))
 
     def _heard(self, document: Document, descriptors: list[int]) -> None:
         if isinstance(document, Linked):

@@ -8,7 +8,9 @@ import socket
 from collections.abc import Callable
 from typing import cast
 
-from serve.fronts.wire import Message, WireError, decoded, encoded, frames
+from serve.fronts.messages import Message
+from serve.fronts.plain import PlainError
+from serve.fronts.wire import WireError, decoded, encoded, frames
 
 __all__ = ["Link", "open_link"]
 
@@ -52,7 +54,7 @@ class Link(asyncio.Protocol):
         try:
             for kind, body in frames(self._come):
                 self._heard(decoded(kind, body))
-        except WireError as error:
+        except (WireError, PlainError) as error:
             log.error("a link is closed, for what came is no message: %s", error)
             self.close()
 

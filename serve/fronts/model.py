@@ -8,10 +8,10 @@ from serve.blocks import Fit
 from serve.config import ServeConfig
 from serve.fronts.arena import Arena
 from serve.fronts.board import Board
+from serve.fronts.messages import Offer
 from serve.fronts.queue import RemoteQueue
-from serve.fronts.wire import Offer
+from serve.fronts.shared import SharedStatistics
 from serve.metadata import ModelMetadata
-from serve.statistics import ModelStatistics
 
 __all__ = ["RemoteModel"]
 
@@ -27,7 +27,7 @@ class RemoteModel:
     fit: Fit | None
     run_pixels: int
     queue: RemoteQueue
-    statistics: ModelStatistics
+    statistics: SharedStatistics
 
     @classmethod
     def of(cls, offer: Offer, arena: Arena, board: Board, front: int, config: ServeConfig) -> RemoteModel:
@@ -35,7 +35,7 @@ class RemoteModel:
         metadata = ModelMetadata.from_json(offer.metadata)
         queue = RemoteQueue(metadata, arena, board, front, config.queue_pixels)
         about = (offer.name, offer.version, metadata, offer.provider, Fit.of(metadata), offer.run_pixels)
-        return cls(*about, queue, ModelStatistics())
+        return cls(*about, queue, SharedStatistics())
 
     @property
     def batcher(self) -> RemoteQueue:

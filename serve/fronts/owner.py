@@ -7,40 +7,52 @@ import itertools
 import logging
 import os
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
 
-from numpy.typing import NDArray
-
-from serve.batcher import WORTH_A_THREAD, Done
 from serve.catalogue import ModelState
-from serve.errors import FaultError, ServeError, UnavailableError
+from serve.counts import RequestCounts
+from serve.fronts import messages
 from serve.fronts.board import MODELS, Board
+from serve.fronts.caller import Caller
 from serve.fronts.layout import Layouts
-from serve.fronts.link import Link, open_link
-from serve.fronts.parts import copy_all
-from serve.fronts.segment import PlaceError, Segment
-from serve.fronts.wire import Cancel, Failed, Finished, Message, Offer, Offers, Release, Submit
+from serve.fronts.messages import Offer, Offers, Tally, Totals
+from serve.fronts.plain import counts_of, merged, plain, statistics_of
+from serve.fronts.segment import Segment
+from serve.fronts.tallies import Tallies
 from serve.models import Model, Models
+from serve.statistics import ModelStatistics
 
-__all__ = ["Owner"]
+__all__ = ["Offered", "Owner", "Seen"]
 
-Array = NDArray[Any]
-STATES = 1.0  # seconds between two looks at how it stands with all versions
 log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
-class _Offered:
+class Offered:
     """A model that fronts know of; while one does, something is reserved in its queue, so that it is not closed."""
 
     offer: Offer
     model: Model
     lease: ExitStack
     layouts: Layouts
-    users: set[_Front] = field(default_factory=set)
+    users: set[Caller] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a model has done.
+
+    Attributes:
+        model: which one.
+        statistics: its runs, and its requests in all fronts.
+        held: pixels that requests hold which are not answered yet.
+    """
+
+    model: Model
+    statistics: ModelStatistics
+    held: int
 
 
 class Owner:
@@ -56,9 +68,10 @@ class Owner:
         self._models, self._board, self._index = models, board, index
         self._states: list[ModelState] = []
         self._numbers = itertools.count(1)
-        self._offered: dict[int, _Offered] = {}
-        self._fronts: set[_Front] = set()
+        self._offered: dict[int, Offered] = {}
+        self._fronts: set[Caller] = set()
         self._alone = asyncio.Event()
+        self._tallies = Tallies()
         models.subscribe(self.announce)
 
     async def join(self, sock: socket.socket, memory: int) -> None:
@@ -68,7 +81,7 @@ class Owner:
             sock: connected to it.
             memory: descriptor of what it shares; it is closed.
         """
-        front = _Front(self, Segment(memory))
+        front = Caller(self, Segment(memory))
         os.close(memory)
         self._fronts.add(front)
         self._alone.clear()
@@ -92,37 +105,65 @@ class Owner:
             front.answer(Offers(tuple(offered.offer for offered in there), tuple(self._states)))
         self._settle()
 
-    async def follow_states(self) -> None:
-        """Tell the fronts of versions that load or fail, of which nobody else tells; without end."""
+    async def keep_telling(self) -> None:
+        """Tell the fronts of versions that load or fail, of which nobody else tells, and of all counters; no end."""
         while True:
-            await asyncio.sleep(STATES)
+            await asyncio.sleep(messages.TELL)
             if self._models.states() != self._states:
                 await self.announce()
+            runs = {number: plain(offered.model.statistics) for number, offered in self._offered.items()}
+            for front in self._fronts:
+                others = {number: self._tallies.of_model(number, without=front) for number in runs}
+                front.total(Totals(runs, others))
 
-    def offered(self, number: int, front: _Front) -> _Offered | None:
+    def counted(self, front: Caller, tally: Tally) -> None:
+        """Take what a front has counted.
+
+        Raises:
+            PlainError: these are no counters.
+        """
+        self._tallies.take(front, tally)
+
+    def seen(self) -> list[Seen]:
+        """What the offered models have done, requests of all fronts included; on any thread."""
+        return [
+            Seen(
+                offered.model,
+                statistics_of(merged([plain(offered.model.statistics), self._tallies.of_model(number)])),
+                self._board.held(self._index, offered.offer.slot),
+            )
+            for number, offered in tuple(self._offered.items())
+        ]
+
+    def requests(self) -> RequestCounts:
+        """Requests of all fronts; on any thread."""
+        return counts_of(self._tallies.requests())
+
+    def offered(self, number: int, front: Caller) -> Offered | None:
         """Find what a front means by a number."""
         offered = self._offered.get(number)
         return offered if offered and front in offered.users else None
 
-    def ran(self, offered: _Offered) -> None:
+    def ran(self, offered: Offered) -> None:
         """Let the fronts know how fast a model is."""
         self._board.tell_rate(self._index, offered.offer.slot, offered.model.batcher.pace.rate)
 
-    def released(self, front: _Front, numbers: Iterable[int]) -> None:
+    def released(self, front: Caller, numbers: Iterable[int]) -> None:
         """Take note that a front does not use offers any more."""
         for number in numbers:
             if number in self._offered:
                 self._offered[number].users.discard(front)
         self._settle()
 
-    def left(self, front: _Front) -> None:
+    def left(self, front: Caller) -> None:
         """Forget a front."""
         self._fronts.discard(front)
+        self._tallies.bury(front)
         self.released(front, list(self._offered))
         if not self._fronts:
             self._alone.set()
 
-    def _offer(self, model: Model) -> _Offered | None:
+    def _offer(self, model: Model) -> Offered | None:
         free = set(range(MODELS)) - {offered.offer.slot for offered in self._offered.values()}
         if not free:
             log.error("%s version %s is not served: there are %d models already", model.name, model.version, MODELS)
@@ -130,7 +171,7 @@ class Owner:
         number, lease = next(self._numbers), ExitStack()
         lease.enter_context(model.batcher.budget.reserve(0))
         about = (model.name, model.version, model.provider, model.run_pixels, model.metadata.to_json())
-        self._offered[number] = _Offered(Offer(number, min(free), *about), model, lease, Layouts(model.metadata))
+        self._offered[number] = Offered(Offer(number, min(free), *about), model, lease, Layouts(model.metadata))
         return self._offered[number]
 
     def _settle(self) -> None:
@@ -139,81 +180,5 @@ class Owner:
         for number, offered in list(self._offered.items()):
             if id(offered.model) not in current and not offered.users:
                 del self._offered[number]
+                self._tallies.forget(number)
                 offered.lease.close()
-
-
-class _Front:
-    """One front: what it has asked for and how it is answered."""
-
-    def __init__(self, owner: Owner, segment: Segment) -> None:
-        self._owner, self._segment = owner, segment
-        self._link: Link | None = None
-        self._works: dict[int, asyncio.Task[None]] = {}  # those that may still be cancelled
-
-    async def open(self, sock: socket.socket) -> None:
-        self._link = await open_link(sock, self._heard, self._ended)
-
-    def _heard(self, message: Message) -> None:
-        if isinstance(message, Submit):
-            self._works[message.number] = asyncio.get_running_loop().create_task(self._work(message))
-        elif isinstance(message, Cancel) and message.number in self._works:
-            self._works[message.number].cancel()
-        elif isinstance(message, Release):
-            self._owner.released(self, [message.model])
-
-    def _ended(self) -> None:
-        self._link = None
-        for task in self._works.values():
-            task.cancel()
-        self._owner.left(self)
-
-    async def _work(self, message: Submit) -> None:
-        """Run what was asked for; whatever happens, the front is answered once."""
-        try:
-            done, places = await self._run(message)
-            await _write(places, done.outputs)
-            self.answer(Finished(message.number, done.queue, done.run))
-        except ServeError as error:
-            self.answer(Failed(message.number, error))
-        except asyncio.CancelledError:
-            self.answer(Failed(message.number, UnavailableError("nobody waits for it")))
-        except Exception as error:
-            log.exception("a work failed")
-            self.answer(Failed(message.number, FaultError(str(error))))
-
-    async def _run(self, message: Submit) -> tuple[Done, Sequence[Array]]:
-        """Run it; from here on it cannot be cancelled, since its block is free after the answer."""
-        try:
-            offered = self._owner.offered(message.model, self)
-            if offered is None:
-                raise UnavailableError("this version is served no longer: try again")
-            inputs, places = self._arrays(message, offered.layouts)
-            done = await offered.model.batcher.submit(inputs, message.outputs, message.expires)
-            self._owner.ran(offered)
-            return done, places
-        finally:
-            del self._works[message.number]
-
-    def _arrays(self, message: Submit, layouts: Layouts) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        """See what a front means; nothing outside of the segment is ever read or written, whatever it says."""
-        try:
-            layout = layouts.of(message.outputs, message.size)
-            return layout.arrays(self._segment.block(message.offset, layout.nbytes))
-        except PlaceError as error:
-            raise FaultError(f"a front asked for what cannot be: {error}") from error
-
-    def answer(self, message: Message) -> None:
-        if self._link:
-            self._link.send(message)
-
-
-async def _write(places: Sequence[Array], outputs: Sequence[Array]) -> None:
-    """Put the results where they are wanted."""
-    for place, output in zip(places, outputs, strict=True):
-        if (place.shape, place.dtype) != (output.shape, output.dtype):
-            meant = f"{place.dtype} {place.shape}"
-            raise FaultError(f"the model gave {output.dtype} {output.shape} where its metadata means {meant}")
-    if sum(place.nbytes for place in places) < WORTH_A_THREAD:
-        copy_all(places, outputs)
-    else:
-        await asyncio.to_thread(copy_all, places, outputs)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from serve.catalogue import ModelState
 from serve.errors import ServeError, UnavailableError
 from serve.fronts.link import Link, open_link
-from serve.fronts.wire import Cancel, Failed, Finished, Message, Offer, Offers, Release, Submit
+from serve.fronts.messages import Cancel, Failed, Finished, Message, Offer, Offers, Release, Submit, Tally, Totals
 
 __all__ = ["GONE", "Peer"]
 
@@ -35,6 +35,7 @@ class Peer:
     Args:
         owner: its index.
         offered: called when it says what it offers.
+        totalled: called when it says what others have counted.
         ended: called when it is gone.
 
     Attributes:
@@ -42,14 +43,24 @@ class Peer:
         offers: what it offers at the moment; nothing when it is gone.
         states: of all versions that it knows of.
         heard: it has said so.
+        totals: what others than this front have counted.
     """
 
-    def __init__(self, owner: int, *, offered: Callable[[Peer], None], ended: Callable[[Peer], None]) -> None:
+    def __init__(
+        self,
+        owner: int,
+        *,
+        offered: Callable[[Peer], None],
+        totalled: Callable[[], None],
+        ended: Callable[[Peer], None],
+    ) -> None:
         self.owner = owner
         self.offers: tuple[Offer, ...] = ()
         self.states: tuple[ModelState, ...] = ()
         self.heard = False
-        self._offered, self._ended = offered, ended
+        self.totals = Totals({}, {})
+        self._told: Tally | None = None
+        self._offered, self._totalled, self._ended = offered, totalled, ended
         self._link: Link | None = None
         self._numbers = itertools.count(1)
         self._asked: dict[int, _Asked] = {}
@@ -99,6 +110,12 @@ class Peer:
         if self._link:
             self._link.send(Release(model))
 
+    def tell(self, tally: Tally) -> None:
+        """Say what this front has counted, if that has changed."""
+        if self._link and self.heard and tally != self._told:
+            self._told = tally
+            self._link.send(tally)
+
     def close(self, error: ServeError) -> None:
         """Leave it; what it was asked fails."""
         if self._link:
@@ -109,6 +126,9 @@ class Peer:
         if isinstance(message, Offers):
             self.offers, self.states, self.heard = message.offers, message.states, True
             self._offered(self)
+        elif isinstance(message, Totals):
+            self.totals = message
+            self._totalled()
         elif isinstance(message, Finished | Failed) and (asked := self._asked.pop(message.number, None)):
             if asked.future.done():  # nobody waits
                 return

@@ -17,9 +17,9 @@ from serve.errors import DeadlineError, OverloadError, RequestError, Unavailable
 from serve.fronts.arena import Arena, FullError
 from serve.fronts.board import Board
 from serve.fronts.layout import Layouts
+from serve.fronts.messages import Submit
 from serve.fronts.parts import Parts, copy_all
 from serve.fronts.peer import GONE, Peer
-from serve.fronts.wire import Submit
 from serve.metadata import ModelMetadata
 from serve.motion import PATIENCE
 

@@ -11,8 +11,10 @@ from serve.config import ServeConfig
 from serve.errors import UnavailableError
 from serve.fronts.arena import Arena
 from serve.fronts.board import Board
+from serve.fronts.messages import Tally
 from serve.fronts.model import RemoteModel
 from serve.fronts.peer import Peer
+from serve.fronts.plain import Plain, plain
 from serve.fronts.queue import Replica
 from serve.metadata import Kind
 
@@ -81,9 +83,24 @@ class RemoteModels:
 
     async def link(self, owner: int, sock: socket.socket) -> None:
         """Speak with an owner; what it offers comes a moment later."""
-        peer = Peer(owner, offered=self._sort, ended=self._end)
+        peer = Peer(owner, offered=self._sort, totalled=self._add_up, ended=self._end)
         self._peers[owner] = peer
         await peer.open(sock)
+
+    def tell(self, requests: Plain) -> None:
+        """Let the owners know what this front has counted.
+
+        Args:
+            requests: all that it took.
+        """
+        for peer in self._peers.values():
+            own = {
+                one.number: plain(model.statistics.own)
+                for model in self._models.values()
+                for one in model.queue.replicas
+                if one.peer is peer
+            }
+            peer.tell(Tally(own, requests))
 
     async def close(self) -> None:
         """Fail what waits as unavailable, and leave the owners."""
@@ -118,6 +135,14 @@ class RemoteModels:
         self._models = {key: m for key, m in self._models.items() if m.queue.replicas or m in kept or not served}
         if before != set(self._by_name.values()):
             self._change()
+
+    def _add_up(self) -> None:
+        """Take in what others have counted: runs of every owner; requests, which each has been told, of one."""
+        for model in self._models.values():
+            replicas = model.queue.replicas
+            runs = [one.peer.totals.runs.get(one.number, {}) for one in replicas]
+            requests = [one.peer.totals.requests.get(one.number, {}) for one in replicas]
+            model.statistics.see([part for part in (*runs, *requests[:1]) if part])
 
     def _change(self) -> None:
         self._news = True

@@ -1,24 +1,18 @@
-"""What a front and an owner say to each other: small frames, which mean arrays by where they lie in shared memory.
-
-    front -> owner      Submit, Cancel, Release
-    owner -> front      Offers, Finished, Failed
-
-Every Submit gets one Finished or Failed, also after a Cancel: until then the owner may use its places.
-A frame is the length of its body (4 bytes), its kind (1 byte) and the body, all little-endian.
-"""
+"""Messages as bytes: small frames, the length of the body (4 bytes), its kind (1 byte) and the body, little-endian."""
 
 from __future__ import annotations
 
 import json
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, fields
 from typing import Any
 
 from serve.catalogue import ModelState
 from serve.errors import DeadlineError, FaultError, OverloadError, RequestError, ServeError, UnavailableError, Violation
+from serve.fronts.messages import Cancel, Failed, Finished, Message, Offer, Offers, Release, Submit, Tally, Totals
+from serve.fronts.plain import Plain
 
-__all__ = ["Cancel", "Failed", "Finished", "Message", "Offer", "Offers", "Release", "Submit", "WireError"]
-__all__ += ["decoded", "encoded", "frames"]
+__all__ = ["WireError", "decoded", "encoded", "frames"]
 
 LONGEST = 64 << 20  # bytes of a body: the metadata of very many models
 HEADER = struct.Struct("<IB")
@@ -31,93 +25,7 @@ class WireError(Exception):
     """These bytes are no message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Submit:
-    """Run a model.
-
-    Attributes:
-        number: by which it is answered; never used twice on a link.
-        model: number of the offer.
-        expires: `time.monotonic()`, which is the same clock in all processes of a machine.
-        offset: where the block begins that holds its arrays, as `serve.fronts.layout` lays them.
-        size: (n, H, W), the number of images and their size in pixels.
-        outputs: names of what to compute.
-    """
-
-    number: int
-    model: int
-    expires: float
-    offset: int
-    size: tuple[int, int, int]
-    outputs: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Cancel:
-    """Nobody waits for the answer to this number any more."""
-
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """An offer that was withdrawn is not used any more."""
-
-    model: int
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The answer: the outputs are where they were wanted; with the seconds of waiting and running."""
-
-    number: int
-    queue: float
-    run: float
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The answer: why there is none."""
-
-    number: int
-    error: ServeError
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A model that an owner runs.
-
-    Attributes:
-        number: by which it is meant; never used twice by an owner.
-        slot: its place on the board.
-        name, version, provider, run_pixels: as `serve.catalogue.Served` has them.
-        metadata: the JSON of `serve.metadata.ModelMetadata`.
-    """
-
-    number: int
-    slot: int
-    name: str
-    version: str
-    provider: str
-    run_pixels: int
-    metadata: str
-
-
-@dataclass(frozen=True, slots=True)
-class Offers:
-    """All models that an owner runs now; what it offered before and is not among them is withdrawn.
-
-    Attributes:
-        offers: the models.
-        states: of all versions that the owner knows of.
-    """
-
-    offers: tuple[Offer, ...]
-    states: tuple[ModelState, ...] = ()
-
-
-Message = Submit | Cancel | Release | Offers | Finished | Failed
-KINDS: tuple[type[Any], ...] = (Submit, Cancel, Release, Offers, Finished, Failed)
+KINDS: tuple[type[Any], ...] = (Submit, Cancel, Release, Offers, Finished, Failed, Tally, Totals)
 
 
 def encoded(message: Message) -> bytes:
@@ -155,7 +63,7 @@ def decoded(kind: int, body: bytes) -> Message:
     try:
         message: Message = _READERS[KINDS[kind]](body)
         return message
-    except (struct.error, ValueError, TypeError, KeyError, IndexError) as error:
+    except (struct.error, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise WireError(f"kind {kind}: {error}") from error
 
 
@@ -194,6 +102,24 @@ def _read_offers(body: bytes) -> Offers:
     return Offers(tuple(Offer(**offer) for offer in read["offers"]), states)
 
 
+def _by_number(read: Any) -> dict[int, Plain]:
+    return {int(number): one for number, one in read.items()}
+
+
+def _write_counts(message: Tally | Totals) -> bytes:
+    return json.dumps([getattr(message, field.name) for field in fields(message)]).encode()
+
+
+def _read_tally(body: bytes) -> Tally:
+    models, requests = json.loads(body)
+    return Tally(_by_number(models), requests)
+
+
+def _read_totals(body: bytes) -> Totals:
+    runs, requests = json.loads(body)
+    return Totals(_by_number(runs), _by_number(requests))
+
+
 _WRITERS: dict[type[Any], Any] = {
     Submit: _write_submit,
     Cancel: lambda message: CANCEL.pack(message.number),
@@ -201,6 +127,8 @@ _WRITERS: dict[type[Any], Any] = {
     Offers: _write_offers,
     Finished: lambda message: FINISHED.pack(message.number, message.queue, message.run),
     Failed: _write_failed,
+    Tally: _write_counts,
+    Totals: _write_counts,
 }
 _READERS: dict[type[Any], Any] = {
     Submit: _read_submit,
@@ -209,4 +137,6 @@ _READERS: dict[type[Any], Any] = {
     Offers: _read_offers,
     Finished: lambda body: Finished(*FINISHED.unpack(body)),
     Failed: _read_failed,
+    Tally: _read_tally,
+    Totals: _read_totals,
 }

@@ -11,10 +11,11 @@ import pytest
 
 from serve import errors
 from serve.catalogue import ModelState
-from serve.fronts import owner
+from serve.fronts import caller, messages
+from serve.fronts.messages import Failed, Finished, Offers, Submit
 from serve.fronts.parts import copy_all
-from serve.fronts.wire import Failed, Finished, Offers, Submit, encoded, frames
 from serve.fronts.wire import decoded as decode
+from serve.fronts.wire import encoded, frames
 
 LATER = time.monotonic() + 1000
 
@@ -125,7 +126,7 @@ def test_what_is_being_written_can_no_more_be_cancelled(house, tools, monkeypatc
         go.set()
         await tools.until(lambda: arena.lent == 0)
 
-    monkeypatch.setattr(owner, "copy_all", slowly)
+    monkeypatch.setattr(caller, "copy_all", slowly)
     house(body, memory=1 << 24)
 
 
@@ -188,7 +189,7 @@ def test_a_new_version_takes_the_calls_and_the_old_one_finishes_what_it_began(ho
 def test_models_that_come_and_go_and_fail_are_known_to_fronts(house, tools, monkeypatch):
     async def body(house):
         (front,), (models,) = house.fronts, house.models
-        watching = asyncio.create_task(house.owners[0].follow_states())
+        watching = asyncio.create_task(house.owners[0].keep_telling())
         models.note(ModelState("inverting", "7", "FAILED", "it is damaged"))
         await tools.until(lambda: ModelState("inverting", "7", "FAILED", "it is damaged") in front.states())
         watching.cancel()
@@ -197,5 +198,5 @@ def test_models_that_come_and_go_and_fail_are_known_to_fronts(house, tools, monk
         with pytest.raises(errors.ModelNotFoundError, match="this server has none"):
             front.find("inverting")
 
-    monkeypatch.setattr(owner, "STATES", 0.02)
+    monkeypatch.setattr(messages, "TELL", 0.02)
     house(body)

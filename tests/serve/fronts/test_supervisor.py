@@ -3,10 +3,12 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -20,6 +22,7 @@ from onnx import helper
 
 from serve import errors
 from serve.client import Client
+from serve.pb.inference import inference_pb2 as inference
 from serve.pb.symae.v1 import symae_pb2 as pb
 from serve.pb.symae.v1.symae_pb2_grpc import SymaeServiceStub
 from serve.results import read_embeddings
@@ -82,7 +85,7 @@ class Caller:
         """True, or False for a wrong answer, or the error."""
         raw = pb.RawImage(height=image.shape[0], width=image.shape[1], channels=3, data=image.tobytes())
         try:
-            response = self._stub.Embed(pb.EmbedRequest(images=[pb.Image(raw=raw)] * count), timeout=20)
+            response = self._stub.Embed(pb.EmbedRequest(images=[pb.Image(raw=raw)] * count), timeout=60)
         except grpc.RpcError as error:
             return from_call(error)
         return bool(np.allclose(read_embeddings(response).embeddings[0], image.mean((0, 1)) / 255, atol=1e-3))
@@ -114,6 +117,20 @@ class House:
     def caller(self):
         """A caller that does not try again, on a connection of its own."""
         return Caller(self.address)
+
+    def answered(self):
+        """Requests that ModelStatistics tells of, asked on connections of their own."""
+        found = set()
+        for _ in range(8):
+            with grpc.insecure_channel(self.address, options=OWN) as channel:
+                call = channel.unary_unary(
+                    "/inference.GRPCInferenceService/ModelStatistics",
+                    inference.ModelStatisticsRequest.SerializeToString,
+                    inference.ModelStatisticsResponse.FromString,
+                )
+                (model,) = call(inference.ModelStatisticsRequest(), timeout=5).model_stats
+                found.add(model.inference_stats.success.count)
+        return found
 
     def statuses(self, service="symae.v1.SymaeService"):
         """What health says on connections of their own."""
@@ -237,16 +254,16 @@ def test_what_cannot_start_says_so_and_leaves_nothing(tmp_path, what):
 
 
 def test_a_front_that_is_killed_loses_its_own_calls_and_is_replaced(slow_repository, start):
-    limit = str(24 * 400 * 400)
+    limit = str(24 * 250 * 250)
     flags = ("--batch-images", "1", "--queue-pixels", limit, "--max-image-pixels", limit)
     with start(slow_repository(), *flags) as house, ExitStack() as stack:
         callers = [stack.enter_context(house.caller()) for _ in range(24)]
         assert [caller() for caller in callers] == [True] * 24
         fronts, owner = house.front, house.owner
         with ThreadPoolExecutor(24) as pool:
-            image = np.full((400, 400, 3), 50, np.uint8)
+            image = np.full((250, 250, 3), 50, np.uint8)
             calls = [pool.submit(caller, image) for caller in callers]
-            time.sleep(0.3)  # most wait
+            time.sleep(0.2)  # most wait
             os.kill(fronts[0], signal.SIGKILL)
             results = [call.result() for call in calls]
         kinds = Counter(type(result) for result in results)
@@ -343,6 +360,39 @@ def test_children_end_when_their_supervisor_is_killed_and_answer_first(slow_repo
             house.process.kill()
             assert [call.result() for call in calls] == [True] * 4
         until(lambda: not any(alive(pid) for pid in pids))
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def scraped(port, pattern):
+    """Numbers of all lines that match, added up."""
+    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+    return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if re.match(pattern, line))
+
+
+def test_counters_are_those_of_all_processes_also_of_a_front_that_was_killed(repository, start):
+    port = free_port()
+    answers = 'symae_requests_total.*Embed.*"toy-encoder".*"OK"'
+    with start(repository / "toy-encoder", "--metrics-address", f"127.0.0.1:{port}") as house, ExitStack() as stack:
+        callers = [stack.enter_context(house.caller()) for _ in range(20)]
+        assert [caller() for caller in callers * 3] == [True] * 60
+        until(lambda: scraped(port, answers) == 60)
+        assert scraped(port, "symae_request_duration_seconds_count.*Embed") == 60
+        assert scraped(port, "symae_batch_images_sum") == 60
+        until(lambda: house.answered() == {60})  # whichever front is asked
+        os.kill(house.front[0], signal.SIGKILL)
+        until(lambda: len(house.front) == 2)
+        assert [caller() for caller in callers].count(True) >= 1
+        with house.caller() as caller:
+            until(lambda: caller() is True)
+        until(lambda: 61 <= scraped(port, answers) <= 90)
+        until(lambda: house.answered() == {int(scraped(port, answers))})
+        assert scraped(port, "symae_queue_pixels") == 0
+        assert scraped(port, "symae_model_ready") == 1
 
 
 def test_two_devices_share_the_work_and_one_goes_on_alone(slow_repository, start):

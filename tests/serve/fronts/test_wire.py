@@ -4,20 +4,8 @@ import pytest
 
 from serve import errors
 from serve.catalogue import ModelState
-from serve.fronts.wire import (
-    LONGEST,
-    Cancel,
-    Failed,
-    Finished,
-    Offer,
-    Offers,
-    Release,
-    Submit,
-    WireError,
-    decoded,
-    encoded,
-    frames,
-)  # fmt: skip
+from serve.fronts.messages import Cancel, Failed, Finished, Offer, Offers, Release, Submit, Tally, Totals
+from serve.fronts.wire import LONGEST, WireError, decoded, encoded, frames
 
 MESSAGES = [
     Submit(1 << 63, 7, 12.5, 1 << 40, (1, 2, 3), ("embedding", "feature_map")),
@@ -26,6 +14,8 @@ MESSAGES = [
     Offers((Offer(1, 2, "cats", "3", "CPU", 1 << 20, '{"kind": "x"}'), Offer(4, 5, "dögs", "1", "CPU", 1, "{}"))),
     Offers((), (ModelState("cats", "4", "FAILED", "it is damaged"),)),
     Finished(6, 0.25, 0.5),
+    Tally({3: {"fail": {"count": 1, "ns": 2}}}, {"requests": {"x": 1}}),
+    Totals({3: {"executions": 4}, 5: {}}, {}),
 ]
 
 
@@ -77,7 +67,7 @@ def test_what_is_no_message_is_said_to_be_none():
             message = decoded(kind, body)
         except WireError:
             continue
-        assert isinstance(message, Submit | Cancel | Release | Finished | Failed | Offers)
+        assert isinstance(message, Submit | Cancel | Release | Finished | Failed | Offers | Tally | Totals)
 
 
 def test_a_frame_without_end_is_refused():
