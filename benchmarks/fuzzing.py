@@ -22,6 +22,7 @@ from serve.errors import ServeError
 from serve.pb.inference import inference_pb2 as open_pb
 from serve.pb.symae.v1 import symae_pb2 as pb
 from serve.results import ModelInfo
+from serve.status import FAULT
 
 __all__ = ["FORBIDDEN", "Finding", "Found", "fuzz"]
 
@@ -130,8 +131,9 @@ def _call(channel: grpc.Channel, method: _Method, messages: Sequence[bytes]) -> 
     endless = method.streams_out and not method.streams_in
     try:
         if method.streams_in:
-            for _ in channel.stream_stream(method.path)(iter(messages), timeout=PATIENCE):
-                pass
+            for answer in channel.stream_stream(method.path)(iter(messages), timeout=PATIENCE):
+                if FAULT.encode() in answer:  # a stream may tell errors as messages
+                    return "INTERNAL", "told within the stream"
         elif method.streams_out:
             for _ in channel.unary_stream(method.path)(messages[0], timeout=WATCHING):
                 pass

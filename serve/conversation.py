@@ -32,6 +32,7 @@ class Conversation:
         self._answer = answer
         self._room = asyncio.Semaphore(window)
         self._answers: asyncio.Queue[asyncio.Task[Any] | BaseException | None] = asyncio.Queue()
+        self._over = self._receiving = False
         self._reading = asyncio.create_task(self._read())
         self._reading.add_done_callback(self._ended)
 
@@ -49,7 +50,10 @@ class Conversation:
                 await self._context.write(await answer)
                 self._room.release()
         finally:
-            await _cancel([self._reading, *self._left()])
+            self._over = True
+            if not self._receiving:
+                self._reading.cancel()
+            await _cancel(self._left())
 
     def stop(self) -> None:
         """Read no further."""
@@ -57,9 +61,20 @@ class Conversation:
 
     async def _read(self) -> None:
         await self._room.acquire()
-        while (message := await self._context.read()) is not grpc.aio.EOF:
+        while (message := await self._receive()) is not grpc.aio.EOF and not self._over:
             self._answers.put_nowait(asyncio.create_task(self._answer(message)))
             await self._room.acquire()
+
+    async def _receive(self) -> Any:
+        """Read one message. It must not be cancelled but at the end of the server.
+
+        gRPC never frees a message that comes in for a cancelled read; left alone, the read ends with the stream.
+        """
+        self._receiving = True
+        try:
+            return await self._context.read()
+        finally:
+            self._receiving = False
 
     def _ended(self, reading: asyncio.Task[None]) -> None:
         """Let the last entry say why there are no more; a task that is cancelled before it began could not."""

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import grpc
-import grpc.aio
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from serve.reading import checked, reader
+from serve.conversation import Context, Conversation
+from serve.errors import RequestError
+from serve.reading import message_of, reader
 
 __all__ = ["handler", "pool_of"]
 
@@ -28,10 +29,14 @@ def handler(services: Iterable[Any]) -> grpc.GenericRpcHandler:
         [service.full_name for service in told], pool=pool_of(service.file for service in told)
     )
 
-    async def info(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
-        messages = (await checked(request, context) async for request in requests)
-        async for answer in servicer.ServerReflectionInfo(messages, context):
-            yield answer
+    async def answer(read: Any) -> Any:
+        return await anext(servicer.ServerReflectionInfo(_once(message_of(read)), None))
+
+    async def info(_requests: Any, context: Context) -> None:
+        try:
+            await Conversation(context, answer, window=1).hold()
+        except RequestError as error:
+            await context.abort(error.code, str(error))
 
     method = grpc.stream_stream_rpc_method_handler(
         info,
@@ -39,6 +44,10 @@ def handler(services: Iterable[Any]) -> grpc.GenericRpcHandler:
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
     return grpc.method_handlers_generic_handler(DESCRIPTOR.full_name, {"ServerReflectionInfo": method})
+
+
+async def _once(message: Any) -> AsyncIterator[Any]:
+    yield message
 
 
 def pool_of(files: Iterable[Any]) -> DescriptorPool:

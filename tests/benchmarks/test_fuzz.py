@@ -38,6 +38,12 @@ def test_a_fault_is_found_and_shown(shipped, monkeypatch):
     assert "/inference.GRPCInferenceService/RepositoryIndex INTERNAL: the server failed on this" in result.output
 
 
+def test_a_fault_that_a_stream_tells_as_a_message_is_found(shipped, monkeypatch):
+    monkeypatch.setattr("serve.inference.read_timeout", lambda request: 1 / 0)
+    result = run(shipped, minutes=0.06)
+    assert "/inference.GRPCInferenceService/ModelStreamInfer INTERNAL: told within the stream" in result.output
+
+
 def test_nobody_listens():
     result = run("localhost:1")
     assert (result.exit_code, result.output.count("\n")) == (1, 1)

@@ -73,6 +73,50 @@ def test_a_stopped_stream_says_so_even_if_it_had_not_begun(begun):
     asyncio.run(main())
 
 
+def test_a_pending_read_is_left_to_end_with_the_stream():
+    async def main():
+        events, over = [], asyncio.Event()
+
+        class Slow(Wire):
+            async def read(self):
+                if self.read_so_far == 1:
+                    try:
+                        await over.wait()
+                    except asyncio.CancelledError:
+                        events.append("cancelled")
+                        raise
+                return await super().read()
+
+        async def fail(message):
+            events.append(message)
+            await asyncio.sleep(0.01)
+            raise UnavailableError("no")
+
+        conversation = Conversation(Slow(5), fail, window=4)
+        with pytest.raises(UnavailableError):
+            await conversation.hold()
+        over.set()
+        await asyncio.sleep(0.05)
+        assert events == [0]  # neither cancelled nor read on
+        assert conversation._reading.done()
+
+    asyncio.run(main())
+
+
+def test_a_reader_that_waits_for_room_ends_with_the_failure():
+    async def main():
+        async def fail(message):
+            raise UnavailableError("no")
+
+        conversation = Conversation(Wire(5), fail, window=1)
+        with pytest.raises(UnavailableError):
+            await conversation.hold()
+        await asyncio.sleep(0.02)
+        assert conversation._reading.done()
+
+    asyncio.run(main())
+
+
 def test_a_failure_ends_it_after_the_answers_before_it_and_cancels_the_rest():
     async def main():
         wire, cancelled = Wire(10), []
