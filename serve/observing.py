@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from serve.catalogue import Catalogue
 from serve.config import ServeConfig
+from serve.errors import ConfigError
 from serve.logs import AccessLog
 from serve.ticket import Observer
 
 if TYPE_CHECKING:
     from serve.endpoint import Endpoint
+    from serve.tracing import Traces
 
 __all__ = ["Observing"]
 
@@ -26,6 +28,9 @@ class Observing:
 
     Attributes:
         observers: to be told of every request.
+
+    Raises:
+        ConfigError: traces are asked for, and OpenTelemetry is not installed.
     """
 
     def __init__(self, config: ServeConfig, models: Catalogue, ready: Callable[[str], bool]) -> None:
@@ -39,6 +44,9 @@ class Observing:
             counts = RequestCounts()
             self.observers.append(counts)
             self._endpoint = Endpoint(Metrics(models, ready, lambda: counts), config.metrics_address)
+        self._traces = _traces() if config.traces else None
+        if self._traces:
+            self.observers.append(self._traces)
 
     def start(self) -> None:
         """Be reached.
@@ -58,3 +66,14 @@ class Observing:
         """Be reached no more."""
         if self._endpoint:
             self._endpoint.close()
+        if self._traces:
+            self._traces.stop()
+
+
+def _traces() -> Traces:
+    try:
+        from serve.tracing import Traces
+    except ModuleNotFoundError as error:
+        remedy = "install symae[otel], or set traces = false (SYMAE_SERVE_TRACES=false)"
+        raise ConfigError(f"{error.name} is not installed, and traces are asked for: {remedy}") from error
+    return Traces()

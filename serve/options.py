@@ -24,6 +24,8 @@ __all__ = ["PREFIX", "Option", "Resolved", "options", "resolve"]
 PREFIX = "SYMAE_SERVE_"
 # The file itself, and what Kubernetes gives every container for a service that is called symae-serve.
 _NOT_KEYS = re.compile(r"CONFIG|SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_.+)?")
+TRACES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+NO_TRACES = "OTEL_SDK_DISABLED"
 _SWITCH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 
@@ -122,6 +124,8 @@ _Given = tuple[str, Any, str, Callable[[Option, Any, str], Any]]
 def _given(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, str]) -> Iterator[_Given]:
     for key, value in (_read(file) if file else {}).items():
         yield key, value, f"file {_printable(str(file))}", _typed
+    if any(environment.get(name) for name in TRACES) and environment.get(NO_TRACES, "").lower() != "true":
+        yield "traces", "true", f"environment {next(name for name in TRACES if environment.get(name))}", _parsed
     for name, text in environment.items():
         if name.startswith(PREFIX) and not _NOT_KEYS.fullmatch(name.removeprefix(PREFIX)):
             yield name.removeprefix(PREFIX).lower(), text, f"environment {_printable(name)}", _parsed

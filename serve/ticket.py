@@ -32,6 +32,8 @@ class Ticket:
         model: the model that it means, set by the call as soon as it is known.
         images: how many images it holds, set by the call.
         spent: where its time went.
+        read: `time.monotonic()` when its images had been read; 0: not yet.
+        computed: likewise when the model's results were there.
     """
 
     id: str
@@ -41,18 +43,20 @@ class Ticket:
     model: Served | None = None
     images: int = 0
     spent: Spent = field(default_factory=Spent)
-    _computed: float = 0.0
+    read: float = 0.0
+    computed: float = 0.0
 
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Measure the reading of the request."""
         started = time.monotonic()
         yield
-        self.spent.decode += time.monotonic() - started
+        self.read = time.monotonic()
+        self.spent.decode += self.read - started
 
     def ran(self, *, queue: float, run: float) -> None:
         """Take in how many seconds the model made it wait and ran; what follows is writing the reply."""
-        self.spent.queue, self.spent.run, self._computed = queue, run, time.monotonic()
+        self.spent.queue, self.spent.run, self.computed = queue, run, time.monotonic()
 
     @contextmanager
     def counted(self) -> Iterator[None]:
@@ -65,7 +69,7 @@ class Ticket:
             raise
         if self.model:
             now = time.monotonic()
-            self.spent.encode = now - (self._computed or now)
+            self.spent.encode = now - (self.computed or now)
             self.model.statistics.answered(now - self.arrived, self.spent)
 
     def _cause(self, error: BaseException) -> BaseException:

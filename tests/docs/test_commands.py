@@ -73,7 +73,7 @@ def started(command, folder, environment):
     assert ready, "it ended before it was ready"
     yield ready.removeprefix("ready on ").strip()
     process.terminate()
-    assert process.communicate(timeout=30)[0].endswith("stopped\n")
+    assert process.communicate(timeout=60)[0].endswith("stopped\n")
     assert process.returncode == 0
 
 

@@ -107,3 +107,12 @@ def test_what_kubernetes_says_of_a_service_called_symae_serve_is_no_key():
 def test_a_missing_file(tmp_path):
     with pytest.raises(ConfigError, match=r"cannot read the configuration .*No such file"):
         resolve(tmp_path / "none.toml", {}, {})
+
+
+def test_a_collector_named_as_opentelemetry_names_it_switches_traces_on():
+    for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
+        resolved = resolve(None, {name: "http://collector:4317"}, {})
+        assert resolved.config.traces and resolved.sources["traces"] == f"environment {name}"
+        assert not resolve(None, {name: ""}, {}).config.traces
+        assert not resolve(None, {name: "http://collector:4317", "OTEL_SDK_DISABLED": "TRUE"}, {}).config.traces
+        assert not resolve(None, {name: "http://collector:4317", "SYMAE_SERVE_TRACES": "off"}, {}).config.traces
