@@ -18,6 +18,7 @@ from benchmarks.serving_rig import SERVE, Rig, payload
 from benchmarks.soak import Conditions, Verdict, soak
 from serve.bench.hosted import hosted, write_config
 from serve.bench.load import Load, Payload
+from serve.errors import JobError
 
 __all__ = ["MEASURES", "Line"]
 
@@ -57,7 +58,8 @@ class Line:
 
 def compute_bound(rig: Rig) -> Iterator[Line]:
     """Images a second of a model that keeps the processor busy, 32 callers."""
-    one, seconds = payload(LARGE), 3 * rig.effort.seconds
+    one = payload(LARGE)
+    seconds = rig.window(one)
     batch = rig.best_batch(one)
     ratios = rig.interleaved(one, batch, lambda: {"served": rig.served(one, rig.closed(32, seconds)).images_per_second})
     what = "2.9 GFLOP, 32 callers: images/s over raw ONNX Runtime"
@@ -108,10 +110,11 @@ def added_time(rig: Rig) -> Iterator[Line]:
 
 def spread(rig: Rig) -> Iterator[Line]:
     """The 99th percentile over the median at 70 % load, calls at random."""
-    for model, long in ((SMALL, 1), (LARGE, 3)):
-        one, ratios, seconds = payload(model), list[float](), long * rig.effort.seconds
+    for model in (SMALL, LARGE):
+        one, ratios = payload(model), list[float]()
+        seconds = rig.window(one)
         for _ in range(rig.effort.rounds):
-            peak = rig.served(one, rig.closed(32, seconds)).images_per_second
+            peak = _peak(rig, one, seconds)
             alone = rig.raw(one, 1).p50
             rate = 0.7 * peak
             figures = rig.served(one, Load(rate=rate, seconds=2 * seconds, warm_up=seconds / 4))
@@ -121,6 +124,14 @@ def spread(rig: Rig) -> Iterator[Line]:
         yield Line(
             f"spread-{model}", f"{model}: p99 over p50 at 70 % load", 2.0, False, statistics.median(ratios), note
         )
+
+
+def _peak(rig: Rig, one: Payload, seconds: float) -> float:
+    """Images a second with 32 callers, who keep the server as busy as it can be."""
+    peak = rig.served(one, rig.closed(32, seconds)).images_per_second
+    if not peak:
+        raise JobError(f"{one.model} answered nothing in {seconds:.0f} s: is the machine busy with something else?")
+    return peak
 
 
 def without_batches(load: float, calls: int = 200_000) -> float | None:
@@ -137,11 +148,12 @@ def without_batches(load: float, calls: int = 200_000) -> float | None:
 
 def overload(rig: Rig) -> Iterator[Line]:
     """Twice the load that the server can bear."""
-    for model, long in ((SMALL, 1), (LARGE, 3)):
-        one, seconds = payload(model), long * rig.effort.seconds
+    for model in (SMALL, LARGE):
+        one = payload(model)
+        seconds = rig.window(one)
         shares, refusals, late = list[float](), list[float](), 0.0
         for _ in range(rig.effort.rounds):
-            peak = rig.served(one, rig.closed(32, seconds)).images_per_second
+            peak = _peak(rig, one, seconds)
             figures = rig.served(one, Load(rate=2 * peak, seconds=seconds, warm_up=2.0, deadline=1.0))
             shares.append(figures.images_per_second / peak)
             refusals.append(1000 * (figures.refusal_p99 or 0.0))

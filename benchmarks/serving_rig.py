@@ -24,6 +24,7 @@ from serve.options import resolve
 
 __all__ = ["SERVE", "Effort", "Rig", "payload", "rig"]
 
+RUNS, LONGEST = 6, 30.0  # of a full batch in a window, and its seconds
 SERVE = (sys.executable, "-m", "symae", "serve")
 
 
@@ -71,6 +72,11 @@ class Rig:
     def served(self, of: Payload, load: Load) -> Figures:
         """Measure the server."""
         return self._server.measure(of, load).figures(of.images)
+
+    def window(self, of: Payload) -> float:
+        """Seconds in which a slow model, too, ends some full runs: one more or less is then a few per cent."""
+        rate = self.raw(of, 8, self.effort.seconds).images_per_second
+        return min(LONGEST, max(self.effort.seconds, RUNS * max(BATCHES) / rate))
 
     def best_batch(self, of: Payload) -> int:
         """Find the batch at which the raw runtime is fastest."""
