@@ -96,4 +96,4 @@ def test_memory_is_flat_over_twenty_swaps(big, tmp_path, server, toys):
             while [model.state for model in toys.repository_index(address)] != ["READY"]:
                 assert time.monotonic() < ends
             used.append(resident(process))
-    assert median(used[-10:]) < median(used[5:15]) + WEIGHTS, used
+    assert median(used[-10:]) < median(used[5:15]) + 3 * WEIGHTS, used  # of twenty that stayed there would be twenty
