@@ -5,11 +5,14 @@ import json
 import logging
 import re
 import sys
+import threading
 
 import grpc
 import numpy as np
 import pytest
+from PIL import Image
 
+from serve import image as pixels
 from serve import logs
 from serve.calls import embed_request
 from serve.client import Client
@@ -78,6 +81,22 @@ def test_each_request_is_one_line_with_its_id_and_where_its_time_went(log, broke
     assert [line["logger"] for line in faults] == ["serve.batcher", "serve.rpc"]
     assert {line["request"] for line in faults} == {"job-7"}
     assert "out of memory" in faults[1]["exception"]
+
+
+def test_a_line_of_any_module_has_the_id_of_the_request_also_from_a_thread(log, broken, monkeypatch):
+    read, decode = log("warning", "json"), pixels.decode
+
+    def noisy(*arguments, **options):
+        logging.getLogger("another").warning("decoding on %s", threading.current_thread().name)
+        return decode(*arguments, **options)
+
+    monkeypatch.setattr(pixels, "decode", noisy)
+    picture = io.BytesIO()
+    Image.fromarray(image(8)).save(picture, "PNG")
+    with broken() as address, Client(address, timeout=10, request_id="job-7") as client:
+        client.embed([picture.getvalue()])
+    (line,) = map(json.loads, read())
+    assert line["message"].startswith("decoding on decode_") and line["request"] == "job-7"
 
 
 @pytest.mark.parametrize("form", logs.FORMATS)
