@@ -154,6 +154,14 @@ def test_what_would_change_the_answers_form_is_refused_rather_than_passed_over(a
     assert error.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
+def test_a_mask_on_its_side_beside_an_encoded_image(address):
+    data = png(np.zeros((2, 3, 3), np.uint8))
+    inputs = [("image", "BYTES", (1,)), ("mask", "UINT8", (1, 3, 2))]
+    request = infer("toy-autoencoder", inputs, [len(data).to_bytes(4, "little") + data, bytes(6)])
+    with pytest.raises(grpc.RpcError, match=r"inputs\[1\]\[0\]: expected the image's \(2, 3\) \(H, W\), got \(3, 2\)"):
+        call(address, "ModelInfer", request, pb.ModelInferResponse)
+
+
 def test_a_reply_that_no_message_holds(address):
     request = infer("toy-encoder", [("image", "UINT8", (2, 512, 512, 3))], [bytes(2 * 512 * 512 * 3)])
     with pytest.raises(grpc.RpcError, match="outputs: a reply holds 4194304 bytes, this would make") as error:
