@@ -19,6 +19,7 @@ from grpc_health.v1 import health_pb2
 
 from serve.errors import ConfigError, OverloadError, ServeError, UnavailableError
 from serve.pb.symae.v1 import symae_pb2 as pb
+from serve.pem import read_pem
 from serve.status import from_call
 
 __all__ = [
@@ -94,7 +95,7 @@ class Tls:
             ConfigError: one is missing, or holds no PEM.
         """
         root, key, certificate = (
-            None if path is None else _pem(path) for path in (self.root, self.key, self.certificate)
+            None if path is None else read_pem(path) for path in (self.root, self.key, self.certificate)
         )
         return grpc.ssl_channel_credentials(root, key, certificate)
 
@@ -207,15 +208,3 @@ def is_unhealthy(error: grpc.RpcError) -> bool:
     if error.code() not in UNHEALTHY:
         raise from_call(error) from None
     return True
-
-
-def _pem(path: Path | None) -> bytes | None:
-    if path is None:
-        return None
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    if b"-----BEGIN " not in data:
-        raise ConfigError(f"{path} is no PEM file: expected one that begins with -----BEGIN")
-    return data

@@ -15,6 +15,7 @@ import grpc
 
 from serve.errors import ConfigError
 from serve.files import signature
+from serve.pem import read_pem
 
 __all__ = ["TlsFiles", "server_credentials"]
 
@@ -46,8 +47,8 @@ class TlsFiles:
         Raises:
             ConfigError: one is missing or no PEM, or the key is another certificate's.
         """
-        certificate, key = _pem(self.certificate), _pem(self.key)
-        roots = _pem(self.client_ca) if self.client_ca else None
+        certificate, key = read_pem(self.certificate), read_pem(self.key)
+        roots = read_pem(self.client_ca) if self.client_ca else None
         self._check()
         return grpc.ssl_server_certificate_configuration([(key, certificate)], roots)
 
@@ -101,13 +102,3 @@ def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
     return grpc.dynamic_ssl_server_credentials(
         rotation.first, rotation, require_client_authentication=files.client_ca is not None
     )
-
-
-def _pem(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    if b"-----BEGIN " not in data:
-        raise ConfigError(f"{path} is no PEM file: expected one that begins with -----BEGIN")
-    return data
