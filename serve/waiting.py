@@ -63,8 +63,7 @@ class Waiting:
         with self._changed:
             if work.dropped:
                 return
-            work.dropped = True
-            self.seconds -= work.left * work.each
+            self._forget(work)
             if not work.taken:
                 work.inputs = ()  # it may wait for long to be passed over, and its share of the budget is free
 
@@ -101,6 +100,10 @@ class Waiting:
             key = self._next()
             return self._fill(key) if self._is_full(self._by_key[key], least) else None
 
+    def _forget(self, work: Work) -> None:
+        work.dropped = True  # so that it is taken out of the sum once, whatever else befalls it
+        self.seconds -= work.left * work.each
+
     def _next(self) -> tuple[object, ...]:
         return min(self._by_key, key=lambda key: self._by_key[key][0].turn)
 
@@ -124,7 +127,7 @@ class Waiting:
             if work.dropped:
                 continue
             if work.expires < now + self._pace.best(work.pixels) * work.left:
-                self.seconds -= work.left * work.each
+                self._forget(work)
                 late.append(work)
                 continue
             part = Part(work, work.taken, min(work.count, work.taken + room))

@@ -227,6 +227,19 @@ def test_a_batch_that_was_copied_ahead_and_that_nobody_waits_for_any_more_does_n
     scenario(body)
 
 
+def test_a_model_that_is_flooded_does_not_hold_up_another():
+    async def body(batcher, session):
+        flood = await held(batcher, session, *[images(1)] * 100)
+        other = Batcher(Double(), BatchLimits(8, 1 << 20), 1 << 20)
+        assert (await other.submit(images(3), ("y",), soon())).outputs[0].tolist() == [6]
+        assert not any(task.done() for task in flood)
+        session.free.set()
+        await asyncio.gather(*flood)
+        await other.close()
+
+    scenario(body)
+
+
 def test_closing_fails_what_waits_and_answers_what_runs():
     async def body(batcher, session):
         tasks = await held(batcher, session, images(1))

@@ -87,8 +87,13 @@ def test_the_time_that_what_waits_will_take_is_known(waiting):
     waiting.discard(b)
     waiting.discard(b)
     assert waiting.seconds == 9.0
-    waiting.take()
-    assert waiting.seconds == 0
+    d = work(each=1.0)
+    waiting.add(d)
+    batch = waiting.take()
+    assert batch.late == [c]
+    waiting.add(work(size=5, each=2.0))
+    waiting.discard(c)  # whose caller went away at the same moment
+    assert waiting.seconds == 2.0
 
 
 def test_what_cannot_be_done_in_time_any_more_leaves():
