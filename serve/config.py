@@ -23,8 +23,8 @@ class ServeConfig:
     Attributes:
         address: HOST:PORT to listen on; port 0 takes a free one. 0.0.0.0 for all interfaces.
         metrics_address: HOST:PORT where Prometheus gets /metrics by HTTP; empty: nowhere.
-        traces: send OpenTelemetry traces of the requests; also switched on by OTEL_EXPORTER_OTLP_ENDPOINT, which says
-            where to, as the other variables of OpenTelemetry say the rest.
+        traces: send OpenTelemetry traces of the requests; also switched on, where symae[otel] is installed, by
+            OTEL_EXPORTER_OTLP_ENDPOINT, which says where to, as the other variables of OpenTelemetry say the rest.
         log_level: debug, info, warning or error; info has a line for every request.
         log_format: text, or json for one object a line.
         tls_certificate: PEM file of the server's certificate, followed by those that lead to a root; empty: nothing

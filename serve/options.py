@@ -13,6 +13,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,6 @@ class Option:
     kind: str
     default: Any
     text: str
-
-    @property
-    def variable(self) -> str:
-        """Its name in the environment."""
-        return PREFIX + self.key.upper()
 
     @property
     def flag(self) -> str:
@@ -124,13 +120,19 @@ _Given = tuple[str, Any, str, Callable[[Option, Any, str], Any]]
 def _given(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, str]) -> Iterator[_Given]:
     for key, value in (_read(file) if file else {}).items():
         yield key, value, f"file {_printable(str(file))}", _typed
-    if any(environment.get(name) for name in TRACES) and environment.get(NO_TRACES, "").lower() != "true":
-        yield "traces", "true", f"environment {next(name for name in TRACES if environment.get(name))}", _parsed
+    # a whole cluster may have these variables: they are no reason to refuse to start where traces are not installed
+    asked = next((name for name in TRACES if environment.get(name)), None)
+    if asked and environment.get(NO_TRACES, "").lower() != "true" and _can_trace():
+        yield "traces", "true", f"environment {asked}", _parsed
     for name, text in environment.items():
         if name.startswith(PREFIX) and not _NOT_KEYS.fullmatch(name.removeprefix(PREFIX)):
             yield name.removeprefix(PREFIX).lower(), text, f"environment {_printable(name)}", _parsed
     for key, text in flags.items():
         yield key, text, f"flag --{key.replace('_', '-')}", _parsed
+
+
+def _can_trace() -> bool:
+    return bool(find_spec("opentelemetry") and find_spec("opentelemetry.sdk"))
 
 
 def _read(path: Path) -> dict[str, Any]:

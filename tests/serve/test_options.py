@@ -116,3 +116,8 @@ def test_a_collector_named_as_opentelemetry_names_it_switches_traces_on():
         assert not resolve(None, {name: ""}, {}).config.traces
         assert not resolve(None, {name: "http://collector:4317", "OTEL_SDK_DISABLED": "TRUE"}, {}).config.traces
         assert not resolve(None, {name: "http://collector:4317", "SYMAE_SERVE_TRACES": "off"}, {}).config.traces
+
+
+def test_a_cluster_with_traces_does_not_stop_a_server_without_them(monkeypatch):
+    monkeypatch.setattr("serve.options.find_spec", lambda name: None)
+    assert not resolve(None, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4317"}, {}).config.traces
