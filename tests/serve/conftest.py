@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import grpc
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -193,3 +194,15 @@ def rng():
 def toys():
     """This module, for the tests that write models of their own."""
     return SimpleNamespace(**globals())
+
+
+@pytest.fixture
+def raw(repository):
+    """A function from kind, outputs and inputs to what ONNX Runtime alone computes."""
+
+    def run(kind, outputs, **inputs):
+        path = repository / f"toy-{kind}" / "1" / "model.onnx"
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return session.run(outputs, inputs)
+
+    return run

@@ -7,7 +7,6 @@ import time
 
 import grpc
 import numpy as np
-import onnxruntime
 import pytest
 import tritonclient.grpc as triton
 import tritonclient.grpc.aio as triton_aio
@@ -28,16 +27,6 @@ def client(address):
     client = triton.InferenceServerClient(address)
     yield client
     client.close()
-
-
-@pytest.fixture
-def raw(repository):
-    def run(kind, outputs, **inputs):
-        path = repository / f"toy-{kind}" / "1" / "model.onnx"
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        return session.run(outputs, inputs)
-
-    return run
 
 
 def tensor(name, array, datatype="UINT8"):

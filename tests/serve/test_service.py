@@ -6,7 +6,6 @@ import time
 
 import grpc
 import numpy as np
-import onnxruntime
 import pytest
 from PIL import Image
 
@@ -18,16 +17,6 @@ from serve.pb.symae.v1 import symae_pb2 as pb
 @pytest.fixture
 def image(rng):
     return rng.integers(0, 256, (12, 9, 3), dtype=np.uint8)
-
-
-@pytest.fixture
-def raw(repository):
-    def run(kind, outputs, **inputs):
-        path = repository / f"toy-{kind}" / "1" / "model.onnx"
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        return session.run(outputs, inputs)
-
-    return run
 
 
 def png(array):
