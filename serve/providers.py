@@ -19,8 +19,6 @@ import os
 from collections import Counter
 from typing import Any
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # from 1.29 on it is on by default; read at the import
-
 import onnxruntime
 
 from serve.cpu import usable_cpus

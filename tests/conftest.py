@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # some tests import ONNX Runtime before anything of ours
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # servers and trainers share few cores in the tests
 
 
