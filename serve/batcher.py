@@ -142,7 +142,7 @@ class Batcher:
         batch, copying = self._waiting.take(), None
         try:
             while batch is not None:
-                following = self._waiting.take_full(WORTH_A_THREAD)
+                following = self._waiting.take_full(WORTH_A_THREAD, batch.seconds)
                 copied = self._copier.submit(_join, following.parts) if following else None
                 self._running = batch.seconds + (following.seconds if following else 0.0)
                 self._run(batch, copying)

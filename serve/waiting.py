@@ -1,11 +1,13 @@
 """What waits to be run, by image size: the event loop puts it in, the run thread takes batches out.
 
 Fair between callers: the oldest first, and a block that is larger than one run goes to the end of the line after
-each part of it, so that a caller with a thousand images and one with a single image take turns.
+each part of it, so that a caller with a thousand images and one with a single image take turns. A batch is full when no
+more fits in, by its limits or by time: one that would make another late is left for the next.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -89,16 +91,20 @@ class Waiting:
                 if batch.parts or batch.late:
                     return batch
 
-    def take_full(self, least: int) -> Batch | None:
+    def take_full(self, least: int, after: float) -> Batch | None:
         """Take the oldest with those beside it, without waiting, if that makes a full run of at least so many bytes.
 
         Such a batch loses nothing by being taken before the runtime is free: no more could come into it.
+
+        Args:
+            least: bytes.
+            after: seconds until the runtime is expected to be free.
         """
         with self._changed:
             if not self._by_key:
                 return None
             key = self._next()
-            return self._fill(key) if self._is_full(self._by_key[key], least) else None
+            return self._fill(key, after) if self._is_full(self._by_key[key], least) else None
 
     def _forget(self, work: Work) -> None:
         work.dropped = True  # so that it is taken out of the sum once, whatever else befalls it
@@ -119,20 +125,29 @@ class Waiting:
                 return True
         return False
 
-    def _fill(self, key: tuple[object, ...]) -> Batch:
+    def _fill(self, key: tuple[object, ...], after: float = 0.0) -> Batch:
         queue, now = self._by_key[key], time.monotonic()
-        parts, late, room = list[Part](), list[Work](), self._limits.room(queue[0].pixels)
+        size = queue[0].pixels
+        each, ends, images = self._pace.typical(size), math.inf, 0
+        parts, late, room = list[Part](), list[Work](), self._limits.room(size)
         while queue and room:
             work = queue.popleft()
             if work.dropped:
                 continue
-            if work.expires < now + self._pace.best(work.pixels) * work.left:
+            if work.expires < now + self._pace.best(size) * work.left:
                 self._forget(work)
                 late.append(work)
                 continue
-            part = Part(work, work.taken, min(work.count, work.taken + room))
+            ends = min(ends, work.expires)
+            in_time = (ends - now - after) / each - images if parts and each else room
+            if in_time < 1:
+                queue.appendleft(work)
+                room = 0
+                break
+            count = int(min(work.left, room, in_time))
+            part = Part(work, work.taken, work.taken + count)
             parts.append(part)
-            room -= part.stop - part.start
+            room, images = room - count, images + count
             self.seconds -= part.seconds
             work.taken = part.stop
             if work.left:

@@ -109,7 +109,8 @@ class Batch:
     Attributes:
         parts: of one key.
         late: not among the parts.
-        why: "full": no more fits in; "free": the runtime was free, and no more of this size waited.
+        why: "full": no more fits in, by the limits or in time; "free": the runtime was free, and no more of this size
+            waited.
     """
 
     parts: Sequence[Part]

@@ -55,16 +55,16 @@ def test_a_batch_says_why_it_left(waiting):
 
 
 def test_a_full_batch_is_taken_ahead_and_no_other(waiting):
-    assert waiting.take_full(0) is None
+    assert waiting.take_full(0, 0) is None
     blocks = [work() for _ in range(5)]
     for block in blocks[:3]:
         waiting.add(block)
-    assert waiting.take_full(0) is None
+    assert waiting.take_full(0, 0) is None
     for block in blocks[3:]:
         waiting.add(block)
-    assert waiting.take_full(4 * 48 + 1) is None
-    assert taken(waiting.take_full(4 * 48)) == [(block, 0, 1) for block in blocks[:4]]
-    assert waiting.take_full(0) is None
+    assert waiting.take_full(4 * 48 + 1, 0) is None
+    assert taken(waiting.take_full(4 * 48, 0)) == [(block, 0, 1) for block in blocks[:4]]
+    assert waiting.take_full(0, 0) is None
 
 
 def test_what_is_dropped_fills_no_batch_and_keeps_no_images(waiting):
@@ -73,7 +73,7 @@ def test_what_is_dropped_fills_no_batch_and_keeps_no_images(waiting):
         waiting.add(block)
     waiting.discard(blocks[0])
     assert blocks[0].inputs == ()
-    assert waiting.take_full(0) is None
+    assert waiting.take_full(0, 0) is None
     assert taken(waiting.take()) == [(block, 0, 1) for block in blocks[1:]]
 
 
@@ -152,3 +152,25 @@ def test_close_gives_back_what_waits(waiting):
     waiting.add(a)
     assert waiting.close() == [a]
     assert waiting.take() is None
+
+
+def test_a_batch_is_not_made_so_large_that_one_of_its_own_is_late():
+    pace = Pace()
+    pace.ran(16, 4, 4.0, full=True)  # a second an image
+    waiting = Waiting(BatchLimits(images=8, pixels=1000), pace)
+    first, second, hurried, last = work(2), work(), work(expires=time.monotonic() + 3.5), work()
+    for each in (first, second, hurried, last):
+        waiting.add(each)
+    batch = waiting.take()
+    assert (taken(batch), batch.why) == ([(first, 0, 2), (second, 0, 1)], "full")
+    assert taken(waiting.take()) == [(hurried, 0, 1), (last, 0, 1)]
+
+
+def test_what_is_taken_ahead_reckons_with_the_run_before_it():
+    pace = Pace()
+    pace.ran(16, 4, 4.0, full=True)
+    waiting = Waiting(BatchLimits(images=4, pixels=1000), pace)
+    works = [work(expires=time.monotonic() + 5.5) for _ in range(4)]
+    for each in works:
+        waiting.add(each)
+    assert len(waiting.take_full(0, 2.0).parts) == 3
