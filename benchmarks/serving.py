@@ -21,40 +21,15 @@ from pathlib import Path
 
 import click
 
-from benchmarks.serving_measures import MEASURES, Line
+from benchmarks.lines import Line, record, table
+from benchmarks.serving_measures import MEASURES
 from benchmarks.serving_models import write_models
 from benchmarks.serving_rig import Effort, rig
-from serve.bench.report import circumstances
 from serve.errors import ServeError
-from symae.run import commit
 
 QUICK = Effort(rounds=1, seconds=0.6, soak=25.0)
 MODELS = Path(tempfile.gettempdir()) / "symae-benchmark-models"
 RECORD = Path(__file__).with_name("serving.jsonl")
-
-
-def table(lines: list[Line]) -> list[str]:
-    """Target, measured and verdict of each line, in columns."""
-    rows = [("", "target", "measured", "", "")]
-    for line in lines:
-        target = f"{'>=' if line.least else '<='} {line.target:g}"
-        rows.append((line.what, target, f"{line.value:.3g}", "met" if line.met else "MISSED", line.note))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def record(file: Path, lines: list[Line], effort: Effort, seconds: float) -> None:
-    """Append a run."""
-    figures = {line.key: {**dataclasses.asdict(line), "met": line.met} for line in lines}
-    entry = {
-        **circumstances(),
-        "commit": commit(),
-        "effort": dataclasses.asdict(effort),
-        "took": round(seconds),
-        "figures": figures,
-    }
-    with file.open("a") as runs:
-        runs.write(json.dumps(entry) + "\n")
 
 
 @click.command(context_settings={"show_default": True}, help=__doc__)
@@ -84,7 +59,7 @@ def main(quick, rounds, only, models, settings, file) -> None:
         sys.exit(error.exit_code)
     click.echo("\n".join(table(lines)))
     if lines:
-        record(file, lines, effort, time.monotonic() - began)
+        record(file, lines, dataclasses.asdict(effort), time.monotonic() - began)
 
 
 if __name__ == "__main__":

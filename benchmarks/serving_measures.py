@@ -7,12 +7,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 import numpy as np
 
+from benchmarks.lines import Line
 from benchmarks.serving_models import LARGE, SMALL, TINY
 from benchmarks.serving_rig import SERVE, Rig, payload
 from benchmarks.soak import Conditions, Verdict, soak
@@ -20,7 +20,7 @@ from serve.bench.hosted import hosted, write_config
 from serve.bench.load import Load, Payload
 from serve.errors import JobError
 
-__all__ = ["MEASURES", "Line"]
+__all__ = ["MEASURES"]
 
 CALLERS = (1, 8, 32)
 # The best server with a Python front that was measured on such an encoder, over the raw runtime at batch 32.
@@ -28,32 +28,6 @@ PEERS = {"raw": {1: 0.23, 8: 0.26, 32: 0.33}, "jpeg": {1: 0.19, 8: 0.23, 32: 0.2
 MEGABYTE = (32, 292, 584)  # sides of images of up to 1 MB, uncompressed
 WARMED = (32, 64)  # sides
 READY = b"ready on "
-
-
-@dataclass(frozen=True)
-class Line:
-    """One target.
-
-    Attributes:
-        key: short name.
-        what: in words, with the unit.
-        target: least or most.
-        least: the measured value may not be below the target; else not above.
-        value: what was measured.
-        note: what else is to be known.
-    """
-
-    key: str
-    what: str
-    target: float
-    least: bool
-    value: float
-    note: str = ""
-
-    @property
-    def met(self) -> bool:
-        """Whether the target is reached."""
-        return bool(self.value >= self.target if self.least else self.value <= self.target)
 
 
 def compute_bound(rig: Rig) -> Iterator[Line]:

@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import serving, serving_models
-from benchmarks.serving_measures import Line, without_batches
+from benchmarks.lines import Line
+from benchmarks.serving_measures import without_batches
 from symae.networks import network1
 
 
