@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from serve.errors import JobError
+from serve.features.items import list_items
 from serve.files import appears_whole
 from serve.image import EXTENSIONS
-from serve.items import list_items
 
 __all__ = ["SourceFile", "below", "list_files", "restored", "save"]
 

@@ -15,7 +15,7 @@ import torch
 from benchmarks.gpu.options import Options, State
 from benchmarks.gpu.plan import SPEED, Task, data_of, shrunk
 from export import export_run
-from serve.extract import ExtractOptions, extract
+from serve.features.extract import ExtractOptions, extract
 from serve.progress import show_progress
 from serve.session import RuntimeOptions, Session, open_only
 from symae.device import parse_device

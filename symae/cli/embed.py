@@ -41,8 +41,8 @@ def embed(
       symae embed models/ photos/ --out features.parquet
       symae embed models/flowers-encoder shards/*.tar --out features-2.parquet --shard 2/8
     """
-    from serve.extract import ExtractOptions, extract
-    from serve.items import Shard
+    from serve.features.extract import ExtractOptions, extract
+    from serve.features.items import Shard
     from serve.progress import show_progress
     from serve.session import RuntimeOptions, open_only
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 from PIL import Image
 
-from serve.extract import ExtractOptions, extract
+from serve.features.extract import ExtractOptions, extract
 from serve.progress import show_progress
 from serve.session import RuntimeOptions, open_only
 from symae.data import DataOptions, Target, open_dataset

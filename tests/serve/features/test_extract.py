@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from serve import extract as module
-from serve import table
 from serve.errors import JobError
-from serve.extract import ExtractOptions, extract
-from serve.items import Shard
+from serve.features import extract as module
+from serve.features import table
+from serve.features.extract import ExtractOptions, extract
+from serve.features.items import Shard
 from serve.repository import find_models
 from serve.session import RuntimeOptions, open_session
 
@@ -234,7 +234,7 @@ def test_a_model_that_fails_on_one_image_fails_that_row_alone(session, folder, t
 KILLED = """
 import sys, time
 from pathlib import Path
-from serve import extract, table
+from serve.features import extract, table
 extract.PART_ROWS = table.PART_ROWS = 8
 from serve.session import RuntimeOptions, open_only
 session = open_only("encoder", Path(sys.argv[1]), RuntimeOptions(("CPU",), 1))

@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from serve import table as module
 from serve.errors import JobError
-from serve.rows import Job, Rows
-from serve.table import FeatureTable
+from serve.features import table as module
+from serve.features.rows import Job, Rows
+from serve.features.table import FeatureTable
 
 JOB = Job("m", "1", "w", "CPU", size=2, keep_size=False, files="f", shard="1/1", count=7, batch=4)
 

@@ -4,7 +4,7 @@ import tarfile
 import pytest
 
 from serve.errors import JobError
-from serve.items import Item, Shard, Survey, list_items
+from serve.features.items import Item, Shard, Survey, list_items
 
 
 @pytest.fixture

@@ -23,10 +23,10 @@ from serve import tiling
 from serve.blocks import Fit
 from serve.cpu import usable_cpus
 from serve.errors import FaultError, JobError
-from serve.items import Item, Shard, Survey, list_items
-from serve.rows import Job, Rows
+from serve.features.items import Item, Shard, Survey, list_items
+from serve.features.rows import Job, Rows
+from serve.features.table import PART_ROWS, FeatureTable, Written
 from serve.session import Session
-from serve.table import PART_ROWS, FeatureTable, Written
 
 __all__ = ["ExtractOptions", "extract"]
 

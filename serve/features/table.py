@@ -24,8 +24,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from serve.errors import JobError
+from serve.features.rows import Job, Rows, schema_of
 from serve.files import appears_whole
-from serve.rows import Job, Rows, schema_of
 
 __all__ = ["PART_ROWS", "FeatureTable", "Written"]
 

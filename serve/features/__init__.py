@@ -1,0 +1,1 @@
+"""Features of many images: a table of embeddings that survives being stopped."""
