@@ -13,8 +13,12 @@ __all__ = ["HeldAddress", "check_free"]
 TRIES = 10  # to find a port that is free in both families of "localhost"
 
 
-def check_free(address: str) -> None:
+def check_free(address: str, remedy: str = "--address") -> None:
     """Try the address with a plain socket: gRPC would say why only in a log of its own, and vaguely.
+
+    Args:
+        address: HOST:PORT.
+        remedy: what to choose another of, where it is taken.
 
     Raises:
         AddressError: it is malformed, in use, or not this machine's.
@@ -30,7 +34,7 @@ def check_free(address: str) -> None:
                 failures.append(error)
     taken = [error for error in failures if error.errno == errno.EADDRINUSE]
     if taken or len(failures) == len(places):  # one family of localhost may be missing, as IPv6 in containers
-        raise _cannot(address, (taken or failures)[0])
+        raise _cannot(address, (taken or failures)[0], remedy)
 
 
 class HeldAddress:
@@ -41,6 +45,7 @@ class HeldAddress:
 
     Args:
         address: HOST:PORT; port 0 takes a free one.
+        remedy: what to choose another of, where it is taken.
 
     Attributes:
         address: with the port that it has.
@@ -49,8 +54,8 @@ class HeldAddress:
         AddressError: it is malformed, in use, or not this machine's.
     """
 
-    def __init__(self, address: str) -> None:
-        check_free(address)
+    def __init__(self, address: str, remedy: str = "--address") -> None:
+        check_free(address, remedy)
         self._sockets: list[socket.socket] = []
         host, _, port = address.rpartition(":")
         for _ in range(TRIES):
@@ -61,7 +66,7 @@ class HeldAddress:
             except OSError as error:
                 self.close()
                 if port != "0" or error.errno != errno.EADDRINUSE:
-                    raise _cannot(address, error) from error
+                    raise _cannot(address, error, remedy) from error
         else:
             raise AddressError(f"cannot listen on {address}: found no free port; choose one")
         self.address = f"{host}:{number}"
@@ -111,5 +116,5 @@ def _places(address: str) -> list[tuple[int, tuple[str, int] | tuple[str, int, i
     return [(family, place) for family, _, _, _, place in found]  # type: ignore[misc]
 
 
-def _cannot(address: str, error: OSError) -> AddressError:
-    return AddressError(f"cannot listen on {address}: {error.strerror}; choose another --address")
+def _cannot(address: str, error: OSError, remedy: str) -> AddressError:
+    return AddressError(f"cannot listen on {address}: {error.strerror}; choose another {remedy}")

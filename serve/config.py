@@ -22,6 +22,8 @@ class ServeConfig:
 
     Attributes:
         address: HOST:PORT to listen on; port 0 takes a free one. 0.0.0.0 for all interfaces.
+        health_address: HOST:PORT of a port for health alone, which no flood of calls fills, and which is never
+            encrypted: for probes. Empty: health is asked at `address` only, where it always is.
         metrics_address: HOST:PORT where Prometheus gets /metrics by HTTP; empty: nowhere.
         traces: send OpenTelemetry traces of the requests; also switched on, where symae[otel] is installed, by
             OTEL_EXPORTER_OTLP_ENDPOINT, which says where to, as the other variables of OpenTelemetry say the rest.
@@ -50,9 +52,12 @@ class ServeConfig:
             whose results are those of the whole; a classifier refuses it.
         queue_pixels: most pixels waiting or running for one model, and so most in one request. An image
             counts as 1,024 at least.
-        pending_calls: calls that may wait to be looked at. When they come faster than this process can take them, gRPC
-            itself drops what is beyond, at random up to a quarter above it; the callers see CANCELLED. Otherwise it
-            would answer each a moment after its deadline.
+        connection_calls: calls of one connection that are under way at a time; its client holds back the others, so
+            that a caller may make thousands at once.
+        pending_calls: calls of all connections that may wait to be looked at. When they come faster than this process
+            can take them, gRPC itself drops what is beyond, at random up to a quarter above it; the callers see
+            CANCELLED. Otherwise it would answer each a moment after its deadline. More is kinder to many callers who
+            call at the same moment, less to callers in an overload that lasts.
         default_deadline: seconds that a request may take whose caller gave no deadline.
         stream_window: requests of one stream that are worked on at a time.
         threads: threads of the CPU runtime and of the decoder; 0: as many as this process may use.
@@ -81,6 +86,7 @@ class ServeConfig:
     """
 
     address: str = "127.0.0.1:50051"
+    health_address: str = ""
     metrics_address: str = ""
     traces: bool = False
     log_level: str = "warning"
@@ -101,7 +107,8 @@ class ServeConfig:
     batch_images: int = 32
     batch_pixels: int = 1 << 20
     queue_pixels: int = 1 << 26
-    pending_calls: int = 512
+    connection_calls: int = 100
+    pending_calls: int = 128
     default_deadline: float = 60.0
     stream_window: int = 8
     threads: int = 0
@@ -131,6 +138,7 @@ class ServeConfig:
         _one_of("log_level", self.log_level, LEVELS)
         _one_of("log_format", self.log_format, FORMATS)
         self._check_security()
+        _at_least("connection_calls", self.connection_calls, 1)
         _at_least("pending_calls", self.pending_calls, 1)
         _at_least("stream_window", self.stream_window, 1)
         _at_least("threads", self.threads, 0)

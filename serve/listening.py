@@ -77,6 +77,8 @@ def _options(config: ServeConfig) -> tuple[tuple[str, Any], ...]:
     return (
         ("grpc.max_receive_message_length", config.max_message_bytes),
         ("grpc.max_send_message_length", config.max_message_bytes),
+        ("grpc.max_concurrent_streams", config.connection_calls),
+        ("grpc.http.overload_protection", 0),  # which refuses at random before there are that many
         ("grpc.server.max_pending_requests", config.pending_calls),
         ("grpc.server.max_pending_requests_hard_limit", config.pending_calls + config.pending_calls // 4 + 1),
         ("grpc.keepalive_time_ms", _milliseconds(config.keepalive_time)),

@@ -35,6 +35,7 @@ from serve.health import Health
 from serve.inference import InferenceService
 from serve.listening import Listener
 from serve.observing import Observing
+from serve.probes import HealthPort
 from serve.process import settle
 from serve.rpc import Rpc
 from serve.service import SymaeService
@@ -86,6 +87,7 @@ class Server:
         self._models = models
         self._shown: set[str] = set()
         self._health = Health()
+        self._probes = HealthPort(self._health, config.health_address, held=held)
         compute = Compute(config, self._threads)
         services = [
             SymaeService(self._models, compute).offer(),
@@ -124,12 +126,18 @@ class Server:
         self.address = f"{self._config.address.rpartition(':')[0]}:{port}"
         self._observing.start()
         self.metrics_address = self._observing.metrics_address
+        await self._probes.start()
         await self._server.start()
         if self._config.stuck_after:
             self._watchdog = Watchdog(self._models, self._health, self._names, self._config.stuck_after)
         self._models.subscribe(self._show_health)
         await self._show_health()
         return port
+
+    @property
+    def health_address(self) -> str:
+        """HOST:PORT of the port for health alone as bound, after `start`; empty: there is none."""
+        return self._probes.address
 
     async def drain(self) -> None:
         """Answer what was accepted, refuse the rest, and stop. The server cannot be started again."""
@@ -143,6 +151,7 @@ class Server:
         self._health.close()
         least, most = LAST_BYTES
         await self._server.stop(max(least, min(most, ends - time.monotonic())))
+        await self._probes.stop()
         self._observing.stop()
         self._threads.shutdown(cancel_futures=True)
         log.info("stopped")

@@ -7,6 +7,7 @@ time: none is ever forked from one in which gRPC has begun.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import os
@@ -49,12 +50,13 @@ def serve_with_fronts(
     """
 
     async def main() -> None:
-        address = HeldAddress(config.address)
-        try:
-            held = replace(config, address=address.address)
+        with contextlib.ExitStack() as addresses:
+            address = addresses.enter_context(contextlib.closing(HeldAddress(config.address))).address
+            held = replace(config, address=address)
+            if config.health_address:
+                health = HeldAddress(config.health_address, "--health-address")
+                held = replace(held, health_address=addresses.enter_context(contextlib.closing(health)).address)
             await Supervisor(models, held).run(lambda: ready(held.address), told)
-        finally:
-            address.close()
 
     asyncio.run(main())
 
