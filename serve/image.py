@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +19,20 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 __all__ = [
     "EXTENSIONS",
+    "LONGEST",
     "MAX_PIXELS",
     "ImageError",
     "centre_crop",
+    "convert",
     "decode",
+    "fitted_size",
     "is_gray",
+    "opened",
     "read",
     "resize_and_crop",
     "resize_shorter_side",
     "to_gray",
+    "to_pixels",
 ]
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
@@ -71,6 +78,13 @@ def decode(data: bytes, *, channels: int, max_pixels: int = MAX_PIXELS) -> Pixel
     Raises:
         ImageError: the bytes are empty, truncated, no image, or larger than `max_pixels`.
     """
+    with opened(data, max_pixels) as image:
+        return to_pixels(convert(ImageOps.exif_transpose(image), channels))
+
+
+@contextmanager
+def opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
+    """Open an encoded image whose pixels are not decoded yet; whatever fails in the block becomes an `ImageError`."""
     if not data:
         raise ImageError("the image is empty (0 bytes)")
     try:
@@ -81,10 +95,7 @@ def decode(data: bytes, *, channels: int, max_pixels: int = MAX_PIXELS) -> Pixel
                     raise ImageError(
                         f"the image has {image.width} x {image.height} pixels, more than the limit of {max_pixels}"
                     )
-                oriented = ImageOps.exif_transpose(image)
-                return np.array(_convert(oriented, "RGB" if channels == 3 else "L"), np.uint8).reshape(
-                    oriented.height, oriented.width, channels
-                )
+                yield image
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -92,6 +103,16 @@ def decode(data: bytes, *, channels: int, max_pixels: int = MAX_PIXELS) -> Pixel
     # Pillow's plugins raise whatever a broken file leads them into: OSError, SyntaxError, struct.error, ...
     except Exception as error:
         raise ImageError(f"broken image: {error}") from error
+
+
+def convert(image: Image.Image, channels: int) -> Image.Image:
+    """Convert any colour mode to RGB (3 channels) or gray (1), as `decode` says."""
+    return _convert(image, "RGB" if channels == 3 else "L")
+
+
+def to_pixels(image: Image.Image) -> Pixels:
+    """Give an RGB or gray image as (H, W, C) uint8."""
+    return np.array(image, np.uint8).reshape(image.height, image.width, -1)
 
 
 def is_gray(path: Path) -> bool:
@@ -130,14 +151,20 @@ def resize_shorter_side(pixels: Pixels, side: int) -> Pixels:
     shorter = min(height, width)
     if shorter == side:
         return pixels
-    size = (max(side, round(width * side / shorter)), max(side, round(height * side / shorter)))
+    size = fitted_size(width, height, side)
     if math.prod(size) > MAX_PIXELS:
         raise ImageError(
             f"resized to a shorter side of {side}, the image of {width} x {height} would have {size[0]} x {size[1]} "
             f"pixels, more than the limit of {MAX_PIXELS}"
         )
     image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0])
-    return np.array(image.resize(size, Image.Resampling.BILINEAR), np.uint8).reshape(size[1], size[0], -1)
+    return to_pixels(image.resize(size, Image.Resampling.BILINEAR))
+
+
+def fitted_size(width: int, height: int, side: int) -> tuple[int, int]:
+    """Give width and height of an image whose shorter side becomes `side`."""
+    shorter = min(width, height)
+    return max(side, round(width * side / shorter)), max(side, round(height * side / shorter))
 
 
 def resize_and_crop(pixels: Pixels, side: int, crop: int) -> Pixels:

@@ -13,7 +13,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from serve.image import EXTENSIONS
 
@@ -23,6 +23,7 @@ __all__ = [
     "expand",
     "is_image",
     "is_tar",
+    "members_of",
     "printable",
     "refuse_compressed",
     "tar_members",
@@ -70,13 +71,13 @@ def is_tar(name: str) -> bool:
     return not name.startswith(".") and name.lower().endswith((".tar", *COMPRESSED))
 
 
-def refuse_compressed(path: Path) -> None:
+def refuse_compressed(path: Path | str) -> None:
     """Refuse a tar whose images cannot be read one by one.
 
     Raises:
         PathError: it is compressed.
     """
-    if path.name.lower().endswith(COMPRESSED):
+    if str(path).lower().endswith(COMPRESSED):
         raise PathError(f"{path} is compressed, so its images cannot be read one by one: unpack it to a .tar")
 
 
@@ -117,18 +118,31 @@ def tar_members(path: Path) -> Iterator[Member]:
         PathError: it is compressed or broken.
     """
     try:
-        with tarfile.open(path, "r:") as tar:
+        with path.open("rb") as file:
+            yield from members_of(file, str(path))
+    except OSError as error:
+        raise _no_tar(str(path), error) from error
+
+
+def members_of(file: IO[bytes], name: str) -> Iterator[Member]:
+    """Yield the files of an opened tar; see `tar_members`."""
+    try:
+        with tarfile.open(fileobj=file, mode="r:") as tar:
             for info in tar:
                 tar.members.clear()  # type: ignore[attr-defined]  # or tarfile would keep every header that it has read
                 if info.isreg() and not info.name.rpartition("/")[2].startswith("."):
                     yield Member(info.name, info.offset_data, info.size)
     except (tarfile.TarError, OSError) as error:
-        raise PathError(f"{path} is no readable, uncompressed tar file ({error}): unpack or rewrite it") from error
+        raise _no_tar(name, error) from error
 
 
 def printable(path: Path | str) -> str:
     r"""Write a path as text that any file takes: a byte that is not UTF-8 becomes \xNN."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _no_tar(name: str, error: Exception) -> PathError:
+    return PathError(f"{name} is no readable, uncompressed tar file ({error}): unpack or rewrite it")
 
 
 def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...], wanted: Callable[[str], bool]) -> Iterator[str]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from serve.errors import JobError
-from serve.features.items import list_items
+from serve.features.items import Kind
+from serve.features.sources import list_items
 from serve.files import appears_whole
 from serve.image import EXTENSIONS
 
@@ -97,6 +98,7 @@ def _below(source: Path) -> Iterator[SourceFile]:
         yield SourceFile(source, Path(source.stem))
         return
     for item in list_items([source]):
-        if item.size is not None:
-            raise JobError(f"{item.path}: shards are for symae embed, give files or folders of images")
-        yield SourceFile(item.path, item.path.relative_to(source).with_suffix(""))
+        if item.kind is not Kind.FILE:
+            raise JobError(f"{item.file}: shards are for symae embed, give files or folders of images")
+        path = Path(item.file)
+        yield SourceFile(path, path.relative_to(source).with_suffix(""))

@@ -16,6 +16,7 @@ from benchmarks.gpu.options import Options, State
 from benchmarks.gpu.plan import SPEED, Task, data_of, shrunk
 from export import export_run
 from serve.features.extract import ExtractOptions, extract
+from serve.features.local import Local
 from serve.progress import show_progress
 from serve.session import RuntimeOptions, Session, open_only
 from symae.device import parse_device
@@ -106,7 +107,7 @@ def _from_files(session: Session, images: Path, table: Path) -> float:
     options = ExtractOptions(batch=BATCH, overwrite=True)
     with show_progress("images") as progress:
         began = time.perf_counter()
-        written = extract(session, (images,), table, options, progress)
+        written = extract(Local(session), (images,), table, options, progress)
         return written.rows / (time.perf_counter() - began)
 
 

@@ -1,49 +1,46 @@
-"""The images of a job, in one fixed order: from folders, single files and tar shards.
-
-Tar shards are read in place, by position, so that any image can be read by any thread and a resumed job
-skips what it has without reading it; that is why they must not be compressed.
-"""
+"""What an image of a job is, and which share of all images a job takes."""
 
 from __future__ import annotations
 
-import collections
-import hashlib
+import enum
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 from serve.errors import JobError
-from serve.paths import PathError, expand, is_image, is_tar, printable, refuse_compressed, tar_members, walk
 
-__all__ = ["Item", "Shard", "Survey", "list_items"]
+__all__ = ["UNKNOWN", "Item", "Kind", "Shard", "is_remote"]
+
+UNKNOWN = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Kind(enum.IntEnum):
+    """How an image lies in its file."""
+
+    FILE = 0  # the file is the image
+    MEMBER = 1  # of an uncompressed tar: its bytes from `start` on
+    ROW = 2  # of a Parquet file's image column: row number `start`
+
+
+class Item(NamedTuple):
     """One image.
 
     Attributes:
-        name: its path as given and found, as text; for a member of a shard, SHARD/MEMBER.
-        path: the file that holds it.
-        offset: where in the file it begins, in bytes.
-        size: bytes; None: to the end of the file.
+        name: its path as given and found, as text; for a member of a shard or a row of a table, FILE/MEMBER.
+        file: path or URL of the file that holds it.
+        kind: how it lies there.
+        start: first byte of a member, number of a row.
+        length: its bytes; `UNKNOWN` where nobody has looked, or there was nothing to be found.
+        total: bytes of the file, or `UNKNOWN`.
     """
 
     name: str
-    path: Path
-    offset: int = 0
-    size: int | None = None
-
-    def read(self) -> bytes:
-        """Read its bytes.
-
-        Raises:
-            OSError: the file is gone or unreadable.
-        """
-        with self.path.open("rb") as file:
-            file.seek(self.offset)
-            return file.read(-1 if self.size is None else self.size)
+    file: str
+    kind: Kind = Kind.FILE
+    start: int = 0
+    length: int = UNKNOWN
+    total: int = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -73,75 +70,6 @@ class Shard:
         return f"{self.index}/{self.count}"
 
 
-class Survey:
-    """Counts and fingerprints a list of images while it goes by: names, sizes and order.
-
-    Two that agree up to the end of a part saw the same images in it.
-
-    Args:
-        every: images in a part.
-
-    Attributes:
-        count: images so far.
-        marks: the fingerprint of all images up to the end of each part; when all have gone by, the last is
-            the one of the whole list.
-    """
-
-    def __init__(self, every: int) -> None:
-        self.count, self.marks = 0, list[str]()
-        self._every, self._digest = every, hashlib.sha256()
-
-    def of(self, items: Iterable[Item]) -> Iterator[Item]:
-        """Let a list go by."""
-        for item in items:
-            self._digest.update(f"{item.name}\0{item.offset}\0{_size(item)}\n".encode())
-            self.count += 1
-            if self.count % self._every == 0:
-                self.marks.append(self._digest.hexdigest())
-            yield item
-        if self.count % self._every or not self.count:
-            self.marks.append(self._digest.hexdigest())
-
-    def all_of(self, items: Iterable[Item]) -> Survey:
-        """Take a list as a whole."""
-        collections.deque(self.of(items), maxlen=0)
-        return self
-
-
-def list_items(sources: Sequence[Path]) -> Iterator[Item]:
-    """List images: folders by the rules of `serve.paths`, tars in them included; files, shards and patterns as given.
-
-    Raises:
-        JobError: a source is missing, or a shard is compressed or damaged.
-    """
-    try:
-        for source in sources:
-            if source.is_dir():
-                for name in walk(str(source), lambda name: is_image(name) or is_tar(name)):
-                    yield from _in_file(source / name)
-            elif source.exists():
-                yield from _in_file(source)
-            elif set("{*?[").isdisjoint(str(source)):
-                raise JobError(f"no such file or folder: {printable(source)}")
-            else:
-                for path in expand(str(source)):
-                    yield from _in_file(path)
-    except PathError as error:
-        raise JobError(printable(str(error))) from error
-
-
-def _in_file(path: Path) -> Iterator[Item]:
-    refuse_compressed(path)
-    if path.suffix.lower() != ".tar":
-        yield Item(printable(path), path)
-        return
-    for member in tar_members(path):
-        if member.is_image:
-            yield Item(printable(f"{path}/{member.name}"), path, member.offset, member.size)
-
-
-def _size(item: Item) -> int:
-    try:
-        return item.path.stat().st_size if item.size is None else item.size
-    except OSError:
-        return -1
+def is_remote(source: str) -> bool:
+    """Tell a URL from a path."""
+    return "://" in source

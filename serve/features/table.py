@@ -1,8 +1,9 @@
-"""A feature table that survives being killed: written in parts, joined at the end.
+"""A feature table that survives being killed: computed in parts, joined at the end.
 
     OUT.parquet.parts/job.json              what is being computed; a resume must match it
-    OUT.parquet.parts/000007.parquet        rows 7 * PART_ROWS ..., there whole or not at all
-    OUT.parquet                             the joined table, there whole or not at all
+    OUT.parquet.parts/list.parquet          the images, a group of rows for each part
+    OUT.parquet.parts/000007.parquet        rows 7 * part_rows ..., there whole or not at all
+    OUT.parquet                             the joined table, there whole or not at all; see `serve.features.outputs`
 
 A part is written under another name, flushed to the disk and renamed, so what has its name is complete
 however the process ended. Which rows a part holds follows from its number alone: none is lost or doubled.
@@ -10,12 +11,12 @@ however the process ended. Which rows a part holds follows from its number alone
 
 from __future__ import annotations
 
-import dataclasses
 import fcntl
 import json
 import os
 import shutil
-from dataclasses import dataclass
+import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -24,53 +25,34 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from serve.errors import JobError
-from serve.features.rows import Job, Rows, schema_of
+from serve.features.items import Item
+from serve.features.job import Job
+from serve.features.listing import Listed, write_list
+from serve.features.outputs import Written, join, left_by, summary, table_path
+from serve.features.rows import Rows
 from serve.files import appears_whole
 
-__all__ = ["PART_ROWS", "FeatureTable", "Written"]
-
-PART_ROWS = 4096
-SHOWN = 20
-
-
-@dataclass(frozen=True)
-class Written:
-    """A finished table: its rows, how many have an error, and the first of these as (path, error)."""
-
-    rows: int
-    failed: int
-    shown: tuple[tuple[str, str], ...]
+__all__ = ["FeatureTable", "list_path", "write_part"]
 
 
 class FeatureTable:
     """The table of one job; a context in which this process alone works on it.
 
-    Where the same job has been finished already, all is done and `finish` says what is there.
+    First `list` the images, then `claim` the place for a job; the rest may be called after that. Where the same job
+    has been finished already, all is done and `finish` says what is there.
 
     Args:
-        out: the table's path.
-        job: what is computed.
-        overwrite: drop what an earlier job left, finished or not.
+        out: the table's path, or that of an array.
 
     Raises:
-        JobError: `out` is something else, or an unfinished job there is another or still at work.
+        JobError: another process is at work there.
     """
 
-    def __init__(self, out: Path, job: Job, *, overwrite: bool = False) -> None:
-        self.out, self.job, self.schema = out, job, schema_of(job)
-        self.parts = out.with_name(out.name + ".parts")
+    def __init__(self, out: Path) -> None:
+        self.out, self.parts = out, out.with_name(out.name + ".parts")
         self._manifest = self.parts / "job.json"
         self._lock = self._locked()
-        try:
-            if overwrite:
-                self._drop()
-            self._finished = self._is_finished()
-            self._claim()
-        except BaseException:
-            if not self._manifest.exists():  # nobody's but ours
-                shutil.rmtree(self.parts, ignore_errors=True)
-            self._lock.close()
-            raise
+        self._finished = False
 
     def __enter__(self) -> Self:
         return self
@@ -78,46 +60,51 @@ class FeatureTable:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not self._manifest.exists():  # nobody's but ours
+            shutil.rmtree(self.parts, ignore_errors=True)
         self._lock.close()
+
+    def list(self, items: Iterable[Item], part_rows: int) -> Listed:
+        """Write the list of images down; it counts from `claim` on."""
+        return write_list(self._new_list(), items, part_rows)
+
+    def claim(self, job: Job, *, overwrite: bool = False) -> None:
+        """Begin a job, or go on with it.
+
+        Args:
+            job: what is computed.
+            overwrite: drop what an earlier job left, finished or not.
+
+        Raises:
+            JobError: there is something else, or an unfinished job that is another.
+        """
+        self.job = job
+        try:
+            if overwrite:
+                self._drop()
+            self._finished = self._is_finished()
+            self._compare()
+            self._new_list().replace(list_path(self.parts))
+        finally:
+            self._new_list().unlink(missing_ok=True)
 
     def done(self) -> set[int]:
         """Numbers of the parts that are complete; a damaged one is removed."""
-        numbers = range(-(-self.job.count // PART_ROWS))
+        numbers = range(self.job.parts)
         if self._finished:
             return set(numbers)
-        return {number for number in numbers if _intact(self._part(number), self.rows_of(number))}
-
-    def rows_of(self, number: int) -> int:
-        """How many rows a part has."""
-        return min(PART_ROWS, self.job.count - number * PART_ROWS)
-
-    def write(self, number: int, rows: Rows) -> None:
-        """Write a part, whole or not at all.
-
-        Raises:
-            JobError: a row was never filled.
-        """
-        table, path = rows.table(self.schema), self._part(number)
-        with appears_whole(path, path.with_suffix(".tmp")) as partial:
-            pq.write_table(table, partial, compression="zstd", use_dictionary=False)
+        return {number for number in numbers if _intact(_part(self.parts, number), self.job.rows_of(number))}
 
     def finish(self) -> Written:
-        """Join the parts into the table, one row group at a time, and remove them."""
+        """Join the parts into the table and remove them."""
         if not self._finished:
-            self._join()
+            parts = (_part(self.parts, number) for number in range(self.job.parts))
+            join(self.out, self.job, parts, self.parts)
         shutil.rmtree(self.parts, ignore_errors=True)
-        return _summary(self.out)
+        return summary(self.out)
 
-    def _join(self) -> None:
-        with (
-            appears_whole(self.out, self.parts / "joined.tmp") as partial,
-            pq.ParquetWriter(partial, self.schema, compression="zstd", use_dictionary=False) as writer,
-        ):
-            for number in range(-(-self.job.count // PART_ROWS)):
-                writer.write_table(pq.read_table(self._part(number), schema=self.schema))
-
-    def _part(self, number: int) -> Path:
-        return self.parts / f"{number:06d}.parquet"
+    def _new_list(self) -> Path:
+        return self.parts / "list.tmp"
 
     def _locked(self) -> IO[str]:
         """Take the lock; it ends with the process, however it ends."""
@@ -136,33 +123,59 @@ class FeatureTable:
             lock.close()  # of a job that was finished, and its folder removed, since it was opened
 
     def _drop(self) -> None:
-        for path in (*self.parts.glob("*.parquet"), self._manifest, self.out):  # parts never without their manifest
+        listed = list_path(self.parts)
+        parts = (path for path in self.parts.glob("*.parquet") if path != listed)
+        for path in (*parts, self._manifest, *left_by(self.out)):  # parts never without their manifest
             path.unlink(missing_ok=True)
 
     def _is_finished(self) -> bool:
-        if not self.out.exists():
+        table = table_path(self.out)
+        if not table.exists():
+            if self.out.exists() and not self._manifest.exists():  # an array without a table
+                raise self._taken(self.out)
             return False
         try:
-            found = pq.read_schema(self.out).metadata or {}
+            found = pq.read_schema(table).metadata or {}
         except (OSError, pa.ArrowException):
             found = {}
-        if found.get(b"symae") != self.schema.metadata[b"symae"]:
-            raise JobError(f"{self.out} exists already: choose another name, or say --overwrite")
+        if found.get(b"symae") != self.job.to_json().encode():
+            raise self._taken(table)
         return True
 
-    def _claim(self) -> None:
+    def _taken(self, path: Path) -> JobError:
+        return JobError(f"{path} exists already: choose another name, or say --overwrite")
+
+    def _compare(self) -> None:
         """Say in the manifest what is computed, or compare with what it says."""
-        now = dataclasses.asdict(self.job)
         if not self._manifest.exists():
             with appears_whole(self._manifest, self._manifest.with_suffix(".tmp")) as partial:
-                partial.write_text(json.dumps(now, indent=1), encoding="utf-8")
+                partial.write_text(self.job.to_json(), encoding="utf-8")
             return
-        before = json.loads(self._manifest.read_text(encoding="utf-8"))
-        if changed := [key for key in now if before.get(key) != now[key]]:
+        if changed := self.job.differences(json.loads(self._manifest.read_text(encoding="utf-8"))):
             raise JobError(
                 f"an unfinished job for {self.out} differs in {', '.join(changed)}: "
                 "run it as it was, or say --overwrite to start anew"
             )
+
+
+def list_path(parts: Path) -> Path:
+    """Name the list of images in the folder of parts."""
+    return parts / "list.parquet"
+
+
+def write_part(parts: Path, number: int, rows: Rows) -> None:
+    """Write a part, whole or not at all; who else writes it writes the same.
+
+    Raises:
+        JobError: a row was never filled.
+    """
+    table, path = rows.table(), _part(parts, number)
+    with appears_whole(path, path.with_suffix(f".{uuid.uuid4().hex}.tmp")) as partial:
+        pq.write_table(table, partial, compression="zstd", use_dictionary=False)
+
+
+def _part(parts: Path, number: int) -> Path:
+    return parts / f"{number:06d}.parquet"
 
 
 def _intact(path: Path, rows: int) -> bool:
@@ -175,13 +188,3 @@ def _intact(path: Path, rows: int) -> bool:
         pass
     path.unlink()
     return False
-
-
-def _summary(path: Path) -> Written:
-    rows, failed, shown = 0, 0, list[tuple[str, str]]()
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(columns=["path", "error"]):
-            bad = batch.filter(pa.compute.is_valid(batch["error"])).to_pylist()
-            rows, failed = rows + len(batch), failed + len(bad)
-            shown += [(row["path"], row["error"]) for row in bad[: SHOWN - len(shown)]]
-    return Written(rows, failed, tuple(shown))

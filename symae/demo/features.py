@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from serve.features.extract import ExtractOptions, extract
+from serve.features.local import Local
 from serve.progress import show_progress
 from serve.session import RuntimeOptions, open_only
 from symae.data import DataOptions, Target, open_dataset
@@ -37,7 +38,7 @@ def nearest(encoder: Path, out: Path, scenes: int) -> tuple[Neighbours, ...]:
     table = out / "features.parquet"
     session = open_only("encoder", encoder, RuntimeOptions((), 0))
     with show_progress("images") as progress:
-        extract(session, (folder,), table, ExtractOptions(overwrite=True), progress)
+        extract(Local(session), (folder,), table, ExtractOptions(overwrite=True), progress)
     rows = parquet.read_table(table, columns=["path", "embedding"])
     paths = [Path(path) for path in rows["path"].to_pylist()]
     vectors = np.stack(rows["embedding"].to_numpy(zero_copy_only=False)).astype(np.float32)

@@ -21,7 +21,10 @@ from serve.config import ServeConfig
 from serve.options import resolve
 
 ROOT = Path(__file__).parents[2]
-PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("docs/serving.md", "docs/calling.md")}
+PAGES = {
+    name: (ROOT / name).read_text(encoding="utf-8")
+    for name in ("docs/serving.md", "docs/calling.md", "docs/embedding.md")
+}
 ADDRESS = "127.0.0.1:50051"
 BLOCKS = [
     pytest.param(language, text, id=f"{Path(name).stem}-{number}-{language}")

@@ -1,5 +1,7 @@
 import dataclasses
+import io
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -13,11 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from serve.errors import JobError
-from serve.features import extract as module
-from serve.features import table
-from serve.features.extract import ExtractOptions, extract
+from serve.errors import FaultError, JobError
+from serve.features import job, parts, table
+from serve.features.extract import ExtractOptions
+from serve.features.extract import extract as extract_by
 from serve.features.items import Shard
+from serve.features.local import Local
 from serve.repository import find_models
 from serve.session import RuntimeOptions, open_session
 
@@ -26,8 +29,8 @@ OPTIONS = ExtractOptions(batch=4, threads=1)
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch):
-    for each in (module, table):
-        monkeypatch.setattr(each, "PART_ROWS", 8)
+    monkeypatch.setattr(job, "PART_ROWS", 8)
+    monkeypatch.setattr(parts, "CHUNK", 1)
 
 
 @pytest.fixture
@@ -50,6 +53,10 @@ def folder(tmp_path, rng):
     for path in (root / "packed").iterdir():
         path.unlink()
     return root
+
+
+def extract(session, *arguments):
+    return extract_by(Local(session), *arguments)
 
 
 class Steps:
@@ -109,6 +116,25 @@ def test_shards_partition(session, folder, tmp_path):
     assert len(set(paths)) == 30
 
 
+def test_every_kind_of_source_at_once(session, tmp_path, pictures, pack, tabulate):
+    (tmp_path / "a.png").write_bytes(pictures[0])
+    sources = [pack(tmp_path / "b.tar", pictures[1:4]), tabulate(tmp_path / "c.parquet", pictures[4:9])]
+    (tmp_path / "d.txt").write_text(f"a.png\nnone.png\nfile://{tmp_path}/a.png\n")
+    out = tmp_path / "out.parquet"
+    written = extract(session, [tmp_path / "a.png", *sources, tmp_path / "d.txt"], out, OPTIONS, Steps())
+    assert (written.rows, written.shown) == (12, ((f"{tmp_path}/none.png", "No such file or directory"),))
+    values = pq.read_table(out).column("embedding").to_pylist()
+    assert values[0] == values[9] == values[11] and values[10] is None
+    for value, data in zip(values[:9], pictures, strict=False):
+        with Image.open(io.BytesIO(data)) as image:
+            np.testing.assert_allclose(value, np.asarray(image).mean((0, 1)) / 255, rtol=1e-5)
+
+
+def test_what_is_new_is_not_seen_until_the_next_job(session, folder, tmp_path):
+    deed = Meddler(lambda: (folder / "zz.png").write_bytes(b"new"))
+    assert extract(session, [folder], tmp_path / "out.parquet", OPTIONS, deed).rows == 30
+
+
 def test_another_list_or_model_is_refused(session, folder, tmp_path, toys):
     out = tmp_path / "out.parquet"
     with pytest.raises(KeyboardInterrupt):
@@ -152,8 +178,6 @@ class Meddler(Steps):
         lambda folder: shorten(folder / "shard.tar"),
         lambda folder: (folder / "19.png").unlink(),
         lambda folder: (folder / "19.png").write_bytes(b"another"),
-        lambda folder: [(folder / f"{name}.png").write_bytes(b"new") for name in ("191", "zz1", "zz2", "zz3")],
-        lambda folder: [(folder / f"zz{index}.png").write_bytes(b"new") for index in range(20)],
     ],
 )
 @pytest.mark.parametrize("shard", [Shard(), Shard(2, 2)])
@@ -180,7 +204,9 @@ def test_a_kill_right_after_the_end_is_no_error(session, folder, tmp_path, monke
     steps = Steps()
     assert extract(session, [folder], out, OPTIONS, steps) == first
     assert (steps.done, steps.total, steps.seen) == (30, 30, 0)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "out.parquet"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "images", "out.parquet", "out.parquet.errors.txt", "out.parquet.manifest.json",
+    ]  # fmt: skip
 
 
 def test_a_file_name_that_is_no_text(session, tmp_path):
@@ -199,10 +225,10 @@ def test_thin_images_need_no_memory_and_what_cannot_be_fitted_is_a_row(tmp_path,
     assert (written.rows, written.failed) == (1, 0)
     np.testing.assert_allclose(pq.read_table(tmp_path / "out.parquet").to_pylist()[0]["embedding"], [1, 0, 0])
 
-    def exhausted(self, image):
+    def exhausted(data, **how):
         raise MemoryError
 
-    monkeypatch.setattr(module.Fit, "__call__", exhausted)
+    monkeypatch.setattr(parts, "decode_fitted", exhausted)
     written = extract(session, [tmp_path / "images"], tmp_path / "again.parquet", OPTIONS, Steps())
     assert written.shown == ((str(tmp_path / "images" / "thin.png"), "out of memory"),)
 
@@ -221,7 +247,7 @@ def test_a_model_that_fails_on_one_image_fails_that_row_alone(session, folder, t
 
     def poisoned(self, inputs, outputs):
         if any(image.shape[0] == 7 and image[0, 0, 0] == poison for image in inputs[0]):
-            raise module.FaultError("cannot")
+            raise FaultError("cannot")
         return run(self, inputs, outputs)
 
     poison = int(np.asarray(Image.open(folder / "05.png"))[0, 0, 0])
@@ -234,32 +260,65 @@ def test_a_model_that_fails_on_one_image_fails_that_row_alone(session, folder, t
 KILLED = """
 import sys, time
 from pathlib import Path
-from serve.features import extract, table
-extract.PART_ROWS = table.PART_ROWS = 8
+from serve.features import job
+from serve.features.extract import ExtractOptions, extract
+from serve.features.local import Local
+job.PART_ROWS = 8
 from serve.session import RuntimeOptions, open_only
 session = open_only("encoder", Path(sys.argv[1]), RuntimeOptions(("CPU",), 1))
 def progress(done, total):
     print(done, flush=True)
     return lambda more: time.sleep(0.01 * more)
-extract.extract(session, [Path(sys.argv[2])], Path(sys.argv[3]), extract.ExtractOptions(batch=4, threads=1), progress)
+extract(Local(session), [sys.argv[2]], Path(sys.argv[3]), ExtractOptions(batch=4, threads=1), progress)
 """
 
 
-def test_kill_at_any_moment_loses_and_doubles_nothing(session, repository, folder, tmp_path):
+@pytest.fixture
+def killed(repository, folder):
+    """A function that runs the job in a process of its own and kills it; gives what was done before, or None."""
+
+    def run(out, moment):
+        command = [sys.executable, "-c", KILLED, str(repository), str(folder), str(out)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            done = process.stdout.readline()
+            if moment is not None:
+                moment(process)
+                process.send_signal(signal.SIGKILL)
+            process.wait(30)
+        return int(done) if done else None
+
+    return run
+
+
+def parts_there(out, count):
+    """The moment when so many parts are there."""
+
+    def moment(process):
+        there = out.with_name(f"{out.name}.parts")
+        while process.poll() is None and len(list(there.glob("0*.parquet"))) < count:
+            time.sleep(0.005)
+
+    return moment
+
+
+def test_kill_at_any_part_loses_and_doubles_nothing(session, folder, tmp_path, killed):
     extract(session, [folder], tmp_path / "whole.parquet", OPTIONS, Steps())
-    out, done = tmp_path / "out.parquet", []
-    command = [sys.executable, "-c", KILLED, str(repository), str(folder), str(out)]
-    for parts in (0, 1, 3, None):  # kill as soon as so many are there, at last not at all
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as job:
-            done.append(int(job.stdout.readline()))
-            there = out.with_name("out.parquet.parts")
-            while job.poll() is None and parts is not None and len(list(there.glob("*.parquet"))) < parts:
-                time.sleep(0.005)
-            if parts is not None:
-                job.send_signal(signal.SIGKILL)
-            job.wait(30)
+    out = tmp_path / "out.parquet"
+    done = [killed(out, moment) for moment in (*(parts_there(out, count) for count in (0, 1, 3)), None)]
     assert done[:2] == [0, 0] and done[2] >= 8 and done[3] >= 24
     assert out.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+def test_kill_at_random_moments_loses_and_doubles_nothing(session, folder, tmp_path, killed):
+    out, whole = tmp_path / "out.npy", tmp_path / "whole.npy"
+    extract(session, [folder], whole, OPTIONS, Steps())
+    moments = random.Random(0)
+    for _ in range(4):
+        killed(out, lambda process: time.sleep(moments.uniform(0, 0.2)))
+    killed(out, None)
+    for suffix in ("", ".parquet", ".errors.txt", ".manifest.json"):
+        assert Path(f"{out}{suffix}").read_bytes() == Path(f"{whole}{suffix}").read_bytes()
+    assert not Path(f"{out}.parts").exists()
 
 
 def test_images_above_the_size_of_a_run_are_embedded_in_tiles(session, tmp_path, rng):

@@ -94,3 +94,36 @@ def test_threads_are_no_less_than_none(repository, images, tmp_path):
     result = run(repository, images, "--out", tmp_path / "features.parquet", "--threads", "-1")
     assert result.exit_code == 2
     assert "-1 is not in the range x>=0" in result.stderr
+
+
+def test_an_array_of_half_precision(repository, images, tmp_path):
+    (images / "2.png").write_bytes(b"broken")
+    out = tmp_path / "features.npy"
+    result = run(repository, images, "--out", out, "--dtype", "float16")
+    assert result.exit_code == 0, result.output
+    array = np.load(out, mmap_mode="r")
+    assert (array.shape, array.dtype) == ((5, 3), np.float16)
+    assert [row[0] for row in array[[0, 1, 3, 4]]] == [0, 1, 3, 4] and np.isnan(array[2]).all()
+    assert (
+        tmp_path / "features.npy.errors.txt"
+    ).read_text() == f"{images / '2.png'}\tnot an image, or of an unknown format\n"
+    assert json.loads((tmp_path / "features.npy.manifest.json").read_text())["failed"] == 1
+    assert (
+        f"{out}: 5 rows, 1 of them with an error" in run(repository, images, "--out", out, "--dtype", "float16").stdout
+    )
+
+
+def test_a_url_is_taken_as_it_is_written(repository, images, tmp_path):
+    pytest.importorskip("fsspec", reason="fsspec is of the extra `scale`")
+    result = run(repository, f"file://{images}", "--out", tmp_path / "features.parquet")
+    assert result.exit_code == 0, result.output
+    assert pq.read_table(tmp_path / "features.parquet").column("path").to_pylist()[0] == f"file://{images}/0.png"
+    result = run(repository, "abacus://images", "--out", tmp_path / "other.parquet")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+
+
+def test_maps_of_a_model_without_a_size_are_refused_in_one_line(repository, images, tmp_path):
+    result = run(repository, images, "--out", tmp_path / "features.parquet", "--output", "feature_map")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "images must be fitted to one size" in result.stderr
+    assert not (tmp_path / "features.parquet.parts").exists()
