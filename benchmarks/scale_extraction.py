@@ -2,9 +2,9 @@
 
 Photographs are those below SYMAE_PHOTOS, a folder; where that is not set, crops of the photographs that ship with
 scikit-image and scikit-learn. The encoder is network 1 as for STL-10 at a quarter of its width, with random weights, on
-images brought to 96 and cropped to 89. On a CPU decoding and the model compete for the same cores: if alone they
-do d and r images a second, no order of the work does more than 1 / (1/d + 1/r), which is the yardstick there;
-on a GPU it is the smaller of the two. timm's line is skipped where timm is not installed (pip install timm).
+images brought to 96 and cropped to 89. On a CPU decoding and the model compete for the same cores: if alone they take
+d and r seconds of a core for an image, n cores can do no more than n / (d + r), which is the yardstick there; on a GPU
+it is the smaller of the two rates. timm's line is skipped where timm is not installed (pip install timm).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from benchmarks.scale_extraction_rig import (
     write_photographs,
 )
 from serve.blocks import Fit
+from serve.cpu import usable_cpus
 from serve.session import RuntimeOptions, Session, open_only
 from symae.networks import Encoder
 
@@ -86,7 +87,8 @@ class _Rig:
         rounds = []
         for _ in range(self._rounds):
             d, r = decoding(self._paths, self._fit), running(self._session, len(self._paths), self._batch)
-            rounds.append((self._ours(), d, r, min(d, r) if gpu else 1 / (1 / d + 1 / r)))
+            together = usable_cpus() / (d.cost + r.cost)
+            rounds.append((self._ours(), d.rate, r.rate, min(d.rate, r.rate) if gpu else together))
         ours, d, r, _ = map(median, zip(*rounds, strict=True))
         note = f"{ours:.0f} images/s; alone, decoding {d:.0f}, the model {r:.0f} at batches of {self._batch}"
         ratio = median(ours / top for ours, _, _, top in rounds)

@@ -7,6 +7,7 @@ import importlib.util
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -73,35 +74,43 @@ def write_encoder(models: Path, spec: NetworkSpec = SPEC) -> Path:
     return add_version(models, "photos", "encoder", to_onnx(graph, metadata))
 
 
-def rate(count: int, work: Callable[[], object]) -> float:
-    """Images a second of work that does so many."""
-    began = time.perf_counter()
+@dataclass(frozen=True)
+class Speed:
+    """Images a second, and what an image costs of all cores together, in seconds of one."""
+
+    rate: float
+    cost: float
+
+
+def timed(count: int, work: Callable[[], object]) -> Speed:
+    """Time work that does so many images."""
+    began, cpu = time.perf_counter(), time.process_time()
     work()
-    return count / (time.perf_counter() - began)
+    return Speed(count / (time.perf_counter() - began), (time.process_time() - cpu) / count)
 
 
-def decoding(paths: Sequence[Path], fit: Fit) -> float:
-    """Read, decode and resize on all cores, and nothing else: images a second."""
+def decoding(paths: Sequence[Path], fit: Fit) -> Speed:
+    """Read, decode and resize on all cores, and nothing else."""
 
     def one(path: Path) -> int:
         return decode_fitted(path.read_bytes(), channels=3, fit=fit, max_pixels=1 << 25, reduce=True).width
 
     with ThreadPoolExecutor(usable_cpus()) as pool:
-        return rate(len(paths), lambda: sum(pool.map(one, paths, chunksize=8)))
+        return timed(len(paths), lambda: sum(pool.map(one, paths)))
 
 
-def running(session: Session, count: int, batch: int) -> float:
-    """Run the model on batches in memory, and nothing else: images a second."""
+def running(session: Session, count: int, batch: int) -> Speed:
+    """Run the model on batches in memory, and nothing else."""
     images = np.random.default_rng(0).integers(0, 256, (batch, CROP, CROP, 3), np.uint8)
     runs = max(1, count // batch)
-    return rate(runs * batch, lambda: [session.run((images,), ("embedding",)) for _ in range(runs)])
+    return timed(runs * batch, lambda: [session.run((images,), ("embedding",)) for _ in range(runs)])
 
 
 def best_batch(session: Session, count: int) -> int:
     """Choose the batch at which the model alone is fastest."""
     for batch in BATCHES:
         running(session, batch, batch)
-    return max(BATCHES, key=lambda batch: running(session, count, batch))
+    return max(BATCHES, key=lambda batch: running(session, count, batch).rate)
 
 
 def extracting(session: Session, images: Path, out: Path, batch: int) -> float:
