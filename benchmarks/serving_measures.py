@@ -25,6 +25,7 @@ __all__ = ["MEASURES"]
 CALLERS = (1, 8, 32)
 # The best server with a Python front that was measured on such an encoder, over the raw runtime at batch 32.
 PEERS = {"raw": {1: 0.23, 8: 0.26, 32: 0.33}, "jpeg": {1: 0.19, 8: 0.23, 32: 0.24}}
+CONNECTIONS = 16  # that independent callers have, of whom an overload comes
 MEGABYTE = (32, 292, 584)  # sides of images of up to 1 MB, uncompressed
 WARMED = (32, 64)  # sides
 READY = b"ready on "
@@ -83,21 +84,23 @@ def added_time(rig: Rig) -> Iterator[Line]:
 
 
 def spread(rig: Rig) -> Iterator[Line]:
-    """The 99th percentile over the median at 70 % load, calls at random."""
+    """The 99th percentile over the median at 70 % load: calls evenly apart, and at random as of independent callers."""
     for model in (SMALL, LARGE):
-        one, ratios = payload(model), list[float]()
+        one, ratios = payload(model), dict[bool, list[float]]({False: [], True: []})
         seconds = rig.window(one)
         for _ in range(rig.effort.rounds):
             peak = _peak(rig, one, seconds)
             alone = rig.raw(one, 1).p50
             rate = 0.7 * peak
-            figures = rig.served(one, Load(rate=rate, seconds=2 * seconds, warm_up=seconds / 4))
-            ratios.append(figures.p99 / figures.p50)
+            for poisson, seen in ratios.items():
+                figures = rig.served(one, Load(rate=rate, poisson=poisson, seconds=2 * seconds, warm_up=seconds / 4))
+                seen.append(figures.p99 / figures.p50)
+        even, at_random = (statistics.median(seen) for seen in ratios.values())
+        note = f"at {rate:.0f}/s"
+        yield Line(f"spread-{model}", f"{model}: p99 over p50 at 70 % load, calls evenly apart", 2.0, False, even, note)
         ideal = without_batches(alone * rate)
-        note = f"at {rate:.0f}/s" + (f"; a queue without batches: {ideal:.1f}" if ideal else "; only batches bear it")
-        yield Line(
-            f"spread-{model}", f"{model}: p99 over p50 at 70 % load", 2.0, False, statistics.median(ratios), note
-        )
+        note += f"; a queue without batches: {ideal:.1f}" if ideal else "; only batches bear it"
+        yield Line(f"spread-random-{model}", f"{model}: the same, calls at random", 2.0, False, at_random, note)
 
 
 def _peak(rig: Rig, one: Payload, seconds: float) -> float:
@@ -128,7 +131,8 @@ def overload(rig: Rig) -> Iterator[Line]:
         shares, refusals, late = list[float](), list[float](), 0.0
         for _ in range(rig.effort.rounds):
             peak = _peak(rig, one, seconds)
-            figures = rig.served(one, Load(rate=2 * peak, seconds=seconds, warm_up=2.0, deadline=1.0))
+            twice = Load(rate=2 * peak, seconds=seconds, warm_up=2.0, deadline=1.0, connections=CONNECTIONS)
+            figures = rig.served(one, twice)
             shares.append(figures.images_per_second / peak)
             refusals.append(1000 * (figures.refusal_p99 or 0.0))
             late = max(late, figures.late)
