@@ -8,6 +8,7 @@ Where pixels come from is computed element by element; a matrix product would lo
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,9 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from symae.cutmix import paste_boxes
 from symae.errors import RecipeError
+from symae.randomness import BatchGenerator, Share
 
 __all__ = ["Augmentation", "Augmented", "augment"]
+
+Gather = Callable[[Tensor], Tensor]
 
 LUMA = (0.299, 0.587, 0.114)  # what a colour weighs in its gray, as in JPEG
 
@@ -94,7 +99,13 @@ class Augmented:
 
 
 def augment(
-    augmentation: Augmentation, images: Tensor, targets: Tensor | None, generator: torch.Generator, classes: int = 0
+    augmentation: Augmentation,
+    images: Tensor,
+    targets: Tensor | None,
+    generator: torch.Generator,
+    classes: int = 0,
+    share: Share | None = None,
+    gather: Gather = lambda values: values,
 ) -> Augmented:
     """Vary a batch of images, each in its own way: moved, then recoloured, then mixed.
 
@@ -104,40 +115,43 @@ def augment(
         targets: (B,) int64 | (B, K) uint8 | (B, H, W) uint8 label maps, which move with their images | None.
         generator: source of randomness, on the device of the images; same state, same output.
         classes: their number K, where images are mixed.
+        share: the slice of a larger batch that the images are, and are varied as; None: they are the whole batch.
+        gather: makes the whole batch (N, ...) of the slices of all processes, where images are mixed.
 
     Raises:
         RecipeError: images are to be mixed whose targets are not one class each.
     """
+    draws = BatchGenerator(generator, share or Share.of(len(images), 0, 1))
     if augmentation.shift or augmentation.bends:
-        images, targets = _move(augmentation, images, targets, generator)
+        images, targets = _move(augmentation, images, targets, draws)
     if augmentation.recolours:
-        images = _recolour(augmentation, images, generator)
+        images = _recolour(augmentation, images, draws)
     if augmentation.mixes:
         if targets is None or targets.ndim != 1:
             raise RecipeError(f"augmentation.mix={augmentation.mix} needs images of one class each")
-        return _mix(augmentation, images, targets, generator, classes)
+        return _mix(augmentation, images, F.one_hot(targets, classes).float(), draws, gather)
     return Augmented(images, targets)
 
 
 def _move(
-    augmentation: Augmentation, images: Tensor, targets: Tensor | None, generator: torch.Generator
+    augmentation: Augmentation, images: Tensor, targets: Tensor | None, draws: BatchGenerator
 ) -> tuple[Tensor, Tensor | None]:
     """Sample every pixel where one affine map, drawn for each image, has it come from."""
-    grid = _places(augmentation, images, generator)
+    grid = _places(augmentation, images, draws)
     moved = _sample(images, grid, "bilinear" if augmentation.bends else "nearest").clamp(0, 1)
     if targets is None or targets.ndim != 3:
         return moved, targets
     return moved, _sample(targets[:, None].float(), grid, "nearest")[:, 0].to(targets.dtype)
 
 
-def _places(augmentation: Augmentation, images: Tensor, generator: torch.Generator) -> Tensor:
+def _places(augmentation: Augmentation, images: Tensor, draws: BatchGenerator) -> Tensor:
     """Where each pixel of the result lies in its image: (B, H, W, 2) of x and y, from -1 to 1."""
     height, width = images.shape[-2:]
-    draws = torch.rand((5, len(images), 1, 1), generator=generator, device=images.device) * 2 - 1  # in [-1, 1)
-    angle = math.radians(augmentation.rotation) * draws[0]
-    zoom = torch.exp(math.log1p(augmentation.scale) * draws[1])
-    lean = torch.tan(math.radians(augmentation.shear) * draws[2])
-    down, right = ((augmentation.shift + 0.5) * draws[3:]).round().clamp(-augmentation.shift, augmentation.shift)
+    drawn = _uniform(draws, images, 5, 2) * 2 - 1  # in [-1, 1)
+    angle = math.radians(augmentation.rotation) * drawn[0]
+    zoom = torch.exp(math.log1p(augmentation.scale) * drawn[1])
+    lean = torch.tan(math.radians(augmentation.shear) * drawn[2])
+    down, right = ((augmentation.shift + 0.5) * drawn[3:]).round().clamp(-augmentation.shift, augmentation.shift)
     y = torch.arange(height, device=images.device)[:, None] - (height - 1) / 2  # (H, 1), from the centre
     x = torch.arange(width, device=images.device)[None, :] - (width - 1) / 2 + lean * y  # (B, H, W)
     across = zoom * (angle.cos() * x - angle.sin() * y) + right
@@ -149,10 +163,10 @@ def _sample(images: Tensor, grid: Tensor, rule: str) -> Tensor:
     return F.grid_sample(images, grid, mode=rule, padding_mode="reflection", align_corners=False)
 
 
-def _recolour(augmentation: Augmentation, images: Tensor, generator: torch.Generator) -> Tensor:
+def _recolour(augmentation: Augmentation, images: Tensor, draws: BatchGenerator) -> Tensor:
     strengths = (augmentation.brightness, augmentation.contrast, augmentation.saturation)
-    draws = torch.rand((3, len(images), 1, 1, 1), generator=generator, device=images.device) * 2 - 1
-    bright, contrast, saturation = (1 + strength * draw for strength, draw in zip(strengths, draws, strict=True))
+    drawn = _uniform(draws, images, 3, 3) * 2 - 1
+    bright, contrast, saturation = (1 + strength * draw for strength, draw in zip(strengths, drawn, strict=True))
     images = images * bright
     mean = _gray(images).mean((2, 3), keepdim=True)
     images = torch.lerp(mean.expand_as(images), images, contrast)
@@ -168,30 +182,21 @@ def _gray(images: Tensor) -> Tensor:
 
 
 def _mix(
-    augmentation: Augmentation, images: Tensor, targets: Tensor, generator: torch.Generator, classes: int
+    augmentation: Augmentation, images: Tensor, labels: Tensor, draws: BatchGenerator, gather: Gather
 ) -> Augmented:
-    draws = torch.rand((4, len(images)), generator=generator, device=images.device)
-    others = torch.randperm(len(images), generator=generator, device=images.device)
-    share = torch.where(draws[0] < augmentation.mix_probability, draws[1], 0.0)  # (B,), of the other image
+    drawn, others = _uniform(draws, images, 4, 0), draws.permutation()  # (4, B); (B,), in the whole batch
+    share = torch.where(drawn[0] < augmentation.mix_probability, drawn[1], 0.0)  # (B,), of the other image
+    other_images, other_labels = gather(images)[others], gather(labels)[others]
     if augmentation.mix == "mixup":
-        mixed = torch.lerp(images, images[others], share[:, None, None, None])
+        mixed = torch.lerp(images, other_images, share[:, None, None, None])
     else:
-        boxes = _boxes(share, draws[2:], images.shape[-2], images.shape[-1])  # (B, H, W)
-        share = boxes.float().mean((1, 2))
-        mixed = torch.where(boxes[:, None], images[others], images)
-    labels = F.one_hot(targets, classes).float()
-    return Augmented(mixed, torch.lerp(labels, labels[others], share[:, None]))
+        mixed, share = paste_boxes(images, other_images, share, drawn[2:])
+    return Augmented(mixed, torch.lerp(labels, other_labels, share[:, None]))
 
 
-def _boxes(share: Tensor, place: Tensor, height: int, width: int) -> Tensor:
-    """A box of a share of each image's area, wholly inside it and of its proportions: (B, H, W) bool."""
-    rows = _span(share.sqrt(), place[0], height)
-    columns = _span(share.sqrt(), place[1], width)
-    return rows[:, :, None] & columns[:, None, :]
-
-
-def _span(part: Tensor, place: Tensor, size: int) -> Tensor:
-    length = (part * size).round()[:, None]
-    start = (place[:, None] * (size - length + 1)).floor()
-    at = torch.arange(size, device=part.device)
-    return torch.logical_and(at >= start, at < start + length)
+def _uniform(draws: BatchGenerator, images: Tensor, number: int, trailing: int) -> Tensor:
+    """A number of draws in [0, 1) for each image: (number, B, 1, ...) with so many trailing dimensions."""
+    ones = (1,) * trailing
+    return draws.draw(
+        lambda count, source: torch.rand((number, count, *ones), generator=source, device=images.device), dim=1
+    )

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from symae.errors import RecipeError
+from symae.randomness import BatchGenerator, Share
 
 __all__ = ["BigBlock", "Clean", "Corrupted", "Corruption", "GaussianNoise", "Mixture", "SmallBlocks", "corrupt"]
 
@@ -118,50 +119,58 @@ class Mixture:
 Corruption = Clean | GaussianNoise | BigBlock | SmallBlocks | Mixture
 
 
-@singledispatch
-def corrupt(corruption: Corruption, images: Tensor, generator: torch.Generator) -> Corrupted:  # noqa: ARG001
+def corrupt(
+    corruption: Corruption, images: Tensor, generator: torch.Generator, share: Share | None = None
+) -> Corrupted:
     """Damage a batch of images, each image in its own way.
 
     Args:
         corruption: what to do.
         images: (B, C, H, W) float32 in [0, 1].
         generator: source of randomness, on the device of the images; same state, same output.
+        share: the slice of a larger batch that the images are, and are damaged as; None: they are the whole batch.
 
     Returns:
         Damaged images and the mask of missing pixels.
     """
+    return _corrupt(corruption, images, BatchGenerator(generator, share or Share.of(len(images), 0, 1)))
+
+
+@singledispatch
+def _corrupt(corruption: Corruption, images: Tensor, draws: BatchGenerator) -> Corrupted:  # noqa: ARG001
     raise TypeError(f"not a corruption: {corruption!r}")
 
 
-@corrupt.register
-def _(corruption: Clean, images: Tensor, generator: torch.Generator) -> Corrupted:  # noqa: ARG001
+@_corrupt.register
+def _(corruption: Clean, images: Tensor, draws: BatchGenerator) -> Corrupted:  # noqa: ARG001
     return Corrupted(images)
 
 
-@corrupt.register
-def _(corruption: GaussianNoise, images: Tensor, generator: torch.Generator) -> Corrupted:
-    noise = torch.randn(images.shape, generator=generator, device=images.device)
-    return Corrupted(images + noise * (_noise_levels(corruption, images, generator) / 255))
+@_corrupt.register
+def _(corruption: GaussianNoise, images: Tensor, draws: BatchGenerator) -> Corrupted:
+    shape, device = images.shape[1:], images.device
+    noise = draws.draw(lambda count, source: torch.randn((count, *shape), generator=source, device=device))
+    return Corrupted(images + noise * (_noise_levels(corruption, device, draws) / 255))
 
 
-@corrupt.register
-def _(corruption: BigBlock, images: Tensor, generator: torch.Generator) -> Corrupted:
-    return Corrupted(images, _blocks(images, corruption.side, 1, generator))
+@_corrupt.register
+def _(corruption: BigBlock, images: Tensor, draws: BatchGenerator) -> Corrupted:
+    return Corrupted(images, _blocks(images, corruption.side, 1, draws))
 
 
-@corrupt.register
-def _(corruption: SmallBlocks, images: Tensor, generator: torch.Generator) -> Corrupted:
+@_corrupt.register
+def _(corruption: SmallBlocks, images: Tensor, draws: BatchGenerator) -> Corrupted:
     side = _block_side(images, corruption.side)
     count = int(corruption.coverage * images.shape[-2] * images.shape[-1] / side**2)
-    return Corrupted(images, _blocks(images, corruption.side, max(1, count), generator))
+    return Corrupted(images, _blocks(images, corruption.side, max(1, count), draws))
 
 
-@corrupt.register
-def _(corruption: Mixture, images: Tensor, generator: torch.Generator) -> Corrupted:
-    choice = _choose(corruption, len(images), generator, images.device)
+@_corrupt.register
+def _(corruption: Mixture, images: Tensor, draws: BatchGenerator) -> Corrupted:
+    choice = _choose(corruption, images.device, draws)
     mixed, masks = images, torch.zeros_like(images[:, 0], dtype=torch.bool)
     for number, part in enumerate(corruption.parts):
-        damaged = corrupt(part, images, generator)  # on all images: one pass, no shapes that depend on the draw
+        damaged = _corrupt(part, images, draws)  # on all images: one pass, no shapes that depend on the draw
         chosen = choice == number
         mixed = torch.where(chosen[:, None, None, None], damaged.images, mixed)
         if damaged.masks is not None:
@@ -169,27 +178,28 @@ def _(corruption: Mixture, images: Tensor, generator: torch.Generator) -> Corrup
     return Corrupted(mixed, masks)
 
 
-def _choose(mixture: Mixture, count: int, generator: torch.Generator, device: torch.device) -> Tensor:
+def _choose(mixture: Mixture, device: torch.device, draws: BatchGenerator) -> Tensor:
     if not mixture.weights:
-        return torch.randint(len(mixture.parts), (count,), generator=generator, device=device)
+        parts = len(mixture.parts)
+        return draws.draw(lambda count, source: torch.randint(parts, (count,), generator=source, device=device))
     weights = torch.tensor(mixture.weights, device=device)
-    return torch.multinomial(weights, count, replacement=True, generator=generator)
+    return draws.draw(lambda count, source: torch.multinomial(weights, count, replacement=True, generator=source))
 
 
-def _noise_levels(noise: GaussianNoise, images: Tensor, generator: torch.Generator) -> Tensor | float:
+def _noise_levels(noise: GaussianNoise, device: torch.device, draws: BatchGenerator) -> Tensor | float:
     if noise.sigma_max <= noise.sigma:
         return noise.sigma
-    share = torch.rand((len(images), 1, 1, 1), generator=generator, device=images.device)
+    share = draws.draw(lambda count, source: torch.rand((count, 1, 1, 1), generator=source, device=device))
     return noise.sigma + share * (noise.sigma_max - noise.sigma)
 
 
-def _blocks(images: Tensor, side: float, count: int, generator: torch.Generator) -> Tensor:
-    """Mask of `count` square blocks an image, all of them inside: (B, H, W) bool."""
-    batch, _, height, width = images.shape
-    length = _block_side(images, side)
-    place = torch.rand((2, batch, count), generator=generator, device=images.device)
-    rows = _spans(place[0], height, length)  # (B, count, H)
-    columns = _spans(place[1], width, length)  # (B, count, W)
+def _blocks(images: Tensor, side: float, number: int, draws: BatchGenerator) -> Tensor:
+    """Mask of a number of square blocks an image, all of them inside: (B, H, W) bool."""
+    _, _, height, width = images.shape
+    length, device = _block_side(images, side), images.device
+    place = draws.draw(lambda count, source: torch.rand((2, count, number), generator=source, device=device), dim=1)
+    rows = _spans(place[0], height, length)  # (B, number, H)
+    columns = _spans(place[1], width, length)  # (B, number, W)
     return torch.bmm(rows.transpose(1, 2), columns) > 0  # a pixel is missing if any block has its row and column
 
 

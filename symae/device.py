@@ -34,18 +34,27 @@ class Device:
         return f"the CPU ({torch.get_num_threads()} threads)"
 
 
-def parse_device(name: str) -> Device:
-    """Read "auto", "cpu", "cuda" or "cuda:N"; "auto" takes the first GPU if there is one.
+def parse_device(name: str, number: int = 0, processes: int = 1) -> Device:
+    """Read "auto", "cpu", "cuda" or "cuda:N"; "auto" takes a GPU if there is one.
+
+    Args:
+        name: the device.
+        number: of this process among those of the machine that each take one: the GPU of that number, or the only one
+            that it was given to see.
+        processes: how many they are.
 
     Raises:
-        InputError: another name, or a GPU that is not there.
+        InputError: another name, a GPU that is not there, or one GPU for several processes.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     kind, _, index = name.partition(":")
     if kind not in ("cpu", "cuda") or (index and (kind == "cpu" or not index.isdigit())):
         raise InputError(f"unknown device {name!r}: give auto, cpu, cuda or cuda:N")
-    number = int(index or 0)
+    if index and processes > 1:
+        raise InputError(f"{name} is one device for {processes} processes: give cuda; CUDA_VISIBLE_DEVICES says which")
+    if index or (kind == "cuda" and torch.cuda.device_count() == 1):
+        number = int(index or 0)
     if kind == "cuda" and number >= torch.cuda.device_count():
         raise InputError(
             f"device {name} is not there: PyTorch sees {torch.cuda.device_count()} GPUs; give --device cpu"

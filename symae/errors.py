@@ -9,6 +9,8 @@ SymaeError              base; its message is one line: what is wrong, what was e
 `- FailureError         at run time (exit code 1)
    |- Interrupted       a signal came (exit code 130)
    |- DivergenceError   the loss is no longer a number
+   |- PeerLost          another process of the same training has ended
+   |- ToldElsewhere     the same, or its own failure, is told by another process; the message is empty
    `- VerificationError an exported graph does not compute what PyTorch computes
 """
 
@@ -21,9 +23,11 @@ __all__ = [
     "InputError",
     "Interrupted",
     "MissingPartError",
+    "PeerLost",
     "RecipeError",
     "RunError",
     "SymaeError",
+    "ToldElsewhere",
     "VerificationError",
 ]
 
@@ -68,6 +72,21 @@ class Interrupted(FailureError):  # noqa: N818 - nobody made an error
 
 class DivergenceError(FailureError):
     """The loss became infinite or not a number."""
+
+
+class PeerLost(FailureError):  # noqa: N818 - it names what happened
+    """Another process of the same training has ended or cannot be reached."""
+
+
+class ToldElsewhere(FailureError):  # noqa: N818
+    """All processes end, and another one says why; there is nothing to add."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        return ""
 
 
 class VerificationError(FailureError):

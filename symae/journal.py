@@ -8,13 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from serve.files import appears_whole
 from symae.data import Batch, TrainingLoader
+from symae.progress import WAIT_SHARE
 from symae.run import Run
+from symae.together import greatest, total
 from symae.validation import Validation
+from symae.world import World
 
 __all__ = ["Journal"]
 
@@ -22,8 +26,11 @@ __all__ = ["Journal"]
 class Journal(Callback):
     """A row of metrics.csv, a point in TensorBoard and a line of news for each epoch."""
 
-    def __init__(self, run: Run, loader: TrainingLoader, validation: Validation, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, run: Run, loader: TrainingLoader, validation: Validation, say: Callable[[str], None], world: World
+    ) -> None:
         self._run = run
+        self._world = world
         self._loader = loader
         self._validation = validation
         self._say = say
@@ -34,8 +41,8 @@ class Journal(Callback):
         self._seen = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """The losses of an epoch that is not yet over."""
-        return {"loss": float(self._loss), "steps": self._steps}
+        """The losses of an epoch that is not yet over, as the mean of all processes has them."""
+        return {"loss": self._mean(), "steps": self._steps}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the epoch's losses up again."""
@@ -44,7 +51,7 @@ class Journal(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Drop rows of epochs that will be run again."""
         self._begin()
-        if self._run.metrics.exists():
+        if trainer.is_global_zero and self._run.metrics.exists():
             with self._run.metrics.open(newline="") as file:
                 rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= trainer.current_epoch]
             _write_rows(self._run.metrics, rows)
@@ -54,27 +61,32 @@ class Journal(Callback):
         trainer: Trainer,  # noqa: ARG002
         pl_module: LightningModule,  # noqa: ARG002
         outputs: dict[str, Tensor],
-        batch: Batch,
+        batch: Batch,  # noqa: ARG002
         batch_idx: int,  # noqa: ARG002
     ) -> None:
         """Add the loss up, on its device."""
         self._loss = self._loss + outputs["loss"].detach().double()
         self._steps += 1
-        self._seen += len(batch.images)
+        self._seen += self._loader.share.whole
         self._ended = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Write the row."""
-        if not trainer.is_global_zero:
-            return
-        seconds = self._ended - self._began  # without the validation, which has run by now
+        loss, seconds = self._mean(), self._ended - self._began  # without the validation, which has run by now
+        waited = greatest(self._loader.data_wait - self._waited)
+        if trainer.is_global_zero:
+            self._write(trainer, loss, seconds, waited)
+        self._loss, self._steps = 0.0, 0
+        self._begin()
+
+    def _write(self, trainer: Trainer, loss: float, seconds: float, waited: float) -> None:
         row = {
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
-            "loss": float(self._loss) / max(self._steps, 1),
+            "loss": loss / max(self._steps, 1),
             "learning_rate": self._run.recipe.rate(trainer.current_epoch),
             "images_per_second": self._seen / max(seconds, 1e-9),
-            "data_wait": (self._loader.data_wait - self._waited) / max(seconds, 1e-9),
+            "data_wait": waited / max(seconds, 1e-9),
             "seconds": seconds,
             **self._validation.latest,
         }
@@ -82,8 +94,11 @@ class Journal(Callback):
         if trainer.logger is not None:
             trainer.logger.log_metrics({key: float(value) for key, value in row.items()}, trainer.global_step)
         self._say(_line(row, self._run.recipe.epochs))
-        self._loss, self._steps = 0.0, 0
-        self._begin()
+
+    def _mean(self) -> float:
+        """The sum of the epoch's losses so far, as the mean of all processes."""
+        losses = torch.as_tensor(self._loss, dtype=torch.float64)
+        return float(total(losses)) / self._world.size
 
     def _begin(self) -> None:
         self._began = self._ended = time.perf_counter()
@@ -111,6 +126,6 @@ def _append_row(path: Path, row: dict[str, Any]) -> None:
 def _line(row: dict[str, Any], epochs: int) -> str:
     known = ("epoch", "step", "loss", "learning_rate", "images_per_second", "data_wait", "seconds")
     measured = "".join(f"  {key} {value:.2f}" for key, value in row.items() if key not in known)
-    wait = f", {row['data_wait']:.0%} waiting for data" if row["data_wait"] > 0.05 else ""
+    wait = f", {row['data_wait']:.0%} waiting for data" if row["data_wait"] > WAIT_SHARE else ""
     rate = f"{row['images_per_second']:,.0f} images/s{wait}"
     return f"epoch {row['epoch']}/{epochs}  loss {row['loss']:.4f}{measured}  ({rate})"

@@ -11,28 +11,31 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-__all__ = ["Progress", "decoding_news"]
+from symae.data import TrainingLoader
+
+__all__ = ["WAIT_SHARE", "Progress", "decoding_news"]
 
 LINE_SECONDS = 30.0  # between two lines where there is no terminal
+WAIT_SHARE = 0.05  # of the time; less is not worth telling
 DECODING_SECONDS = 5.0  # between two lines while images are decoded
 
 
 class Progress(Callback):
-    """Report steps, images a second and time left, over the whole run."""
+    """Report steps, images a second, time that was waited for data, and time left, over the whole run."""
 
-    def __init__(self, steps_an_epoch: int, batch_size: int, console: Console | None = None) -> None:
-        self._steps = steps_an_epoch
-        self._batch_size = batch_size
+    def __init__(self, loader: TrainingLoader, console: Console | None = None) -> None:
+        self._loader = loader
         self._console = console or Console(stderr=True)
         self._bar: Bar | None = None
         self._task = TaskID(0)
         self._began = self._told = time.monotonic()
         self._first = 0
+        self._waited = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Start the clock, and on a terminal the bar."""
         self._began = self._told = time.monotonic()
-        self._first = trainer.global_step
+        self._first, self._waited = trainer.global_step, self._loader.data_wait
         if self._console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
             self._bar = Bar(*columns, TimeRemainingColumn(), console=self._console, transient=True)
@@ -51,7 +54,7 @@ class Progress(Callback):
         now, step = time.monotonic(), trainer.global_step
         rate = (step - self._first) / max(now - self._began, 1e-9)
         epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-        images = f"{rate * self._batch_size:,.0f} images/s"
+        images = f"{rate * self._loader.share.whole:,.0f} images/s{self._wait(now)}"
         if self._bar is not None:
             self._bar.update(self._task, completed=step, description=f"{epoch}  {images}")
         elif now - self._told > LINE_SECONDS:
@@ -71,8 +74,12 @@ class Progress(Callback):
         if self._bar is not None:
             self._bar.stop()
 
+    def _wait(self, now: float) -> str:
+        share = (self._loader.data_wait - self._waited) / max(now - self._began, 1e-9)
+        return f", {share:.0%} waiting for data" if share > WAIT_SHARE else ""
+
     def _total(self, trainer: Trainer) -> int:
-        return self._steps * (trainer.max_epochs or 0)
+        return len(self._loader) * (trainer.max_epochs or 0)
 
 
 def decoding_news(say: Callable[[str], None], began: float | None = None) -> Callable[[int, int], None]:

@@ -15,6 +15,7 @@ from symae.run import Run
 from symae.stages import target_of
 from symae.start import adopt_network
 from symae.weights import load_card
+from symae.world import ALONE, World
 
 __all__ = ["Plan", "Request", "open_part", "open_validation", "resolve"]
 
@@ -32,7 +33,10 @@ class Request:
         resume: continue the run in `out`, or start it if there is none.
         seed: of everything that is drawn; None: that of the run that goes on, or 0.
         device: "auto", "cpu", "cuda" or "cuda:N".
-        workers: processes that decode images that do not fit in memory.
+        workers: processes that decode images that do not fit in memory, for each device.
+        devices: how many of this machine train together, each with a process of its own.
+        world: the processes that train together, where others have started them; else it is this one alone.
+        compile: have PyTorch compile the training step first.
     """
 
     recipe: Recipe
@@ -44,6 +48,9 @@ class Request:
     seed: int | None = None
     device: str = "auto"
     workers: int = 2
+    devices: int = 1
+    world: World = ALONE
+    compile: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ from symae.data.dataset import VOID, Target
 from symae.recipes import Recipe
 from symae.weights import Model
 
-__all__ = ["Loss", "loss_of", "target_of"]
+__all__ = ["Counted", "Loss", "counted_of", "loss_of", "target_of"]
 
 Loss = Callable[[Model, Tensor, Corrupted, Tensor | None], Tensor]
+Counted = Callable[[Corrupted, Tensor | None], Tensor]
 
 
 def loss_of(recipe: Recipe) -> Loss:
@@ -33,6 +34,15 @@ def loss_of(recipe: Recipe) -> Loss:
         return multi_label_loss
     smoothing = recipe.label_smoothing
     return partial(classification_loss, smoothing=smoothing) if smoothing else classification_loss
+
+
+def counted_of(recipe: Recipe) -> Counted | None:
+    """What a recipe's loss is the mean over, where it is not all images alike: the number of pixels or answers."""
+    if recipe.stage == "pretrain" and recipe.loss == "masked":
+        return lambda damaged, _: _given(damaged.masks).sum()
+    if recipe.stage == "segment" or recipe.multi_label:
+        return lambda _, targets: (_given(targets) != VOID).sum()
+    return None
 
 
 def target_of(recipe: Recipe) -> Target:

@@ -8,25 +8,28 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
 
 from symae import run as runs
 from symae.checkpoint import Checkpoint
-from symae.data import Dataset, TrainingLoader
 from symae.device import Device, parse_device
-from symae.errors import RunError
+from symae.errors import DataError
 from symae.journal import Journal
+from symae.launch import launch
 from symae.module import Epochs, TrainingModule
-from symae.progress import Progress, decoding_news
+from symae.prepare import Prepared, prepare
+from symae.progress import Progress
 from symae.recipes import Recipe
-from symae.request import Plan, Request, open_part, open_validation, resolve
+from symae.request import Request
 from symae.run import Run
-from symae.start import draw_weights, measure_pixels, transfer
+from symae.together import agreed, collect, connected, greatest
 from symae.validation import Validation
-from symae.weights import Model, ModelCard, build
+from symae.world import Environment, World
 
 __all__ = ["train"]
 
@@ -47,105 +50,91 @@ def train(request: Request, say: Say = print) -> Run:
         InputError: data, recipe, run directory or weights are not as they must be; nothing was written.
         DivergenceError: the loss is not finite; the last good checkpoint stays.
         Interrupted: a signal came; the state was saved, and `resume` goes on from it.
+        PeerLost: one of several processes has ended without a word.
+        ToldElsewhere: in one of several processes, where another tells what failed.
     """
-    device = parse_device(request.device)
-    plan = resolve(request)
-    recipe, seed = plan.recipe, plan.seed
-    training, validation = open_part(recipe, plan.data, "train", seed), open_validation(recipe, plan.data, seed)
-    _check_same_data(plan, training)
-    card = _card(recipe, training, seed, plan.data)
-    model = build(card)
-    if plan.fresh:
-        say(_start(model, plan, training))
-    loader = _loader(plan, training, device, request.workers, say)
-    run = _enter(request.out, plan, training, device)
-    say(f"{recipe.name}: {len(training)} images, {len(loader)} steps an epoch, on {device.describe()}")
-    _fit(run, model, loader, Validation(run, card, validation, training), device, say)
-    _report_unreadable(loader, say)
+    world = request.world
+    if world.alone and request.devices > 1:
+        parse_device(request.device, request.devices - 1, request.devices)  # before anything is started
+        return cast(Run, launch(train, request, say))
+    device = parse_device(request.device, world.local_rank, world.local_size)
+    with connected(world, device.torch):
+        return _train(request, device, say if world.leads else _nothing)
+
+
+def _nothing(_: str) -> None:
+    """What a process says that does not speak for all."""
+
+
+def _train(request: Request, device: Device, say: Say) -> Run:
+    world = request.world
+    with agreed(world):
+        ready = prepare(request, device, say)
+    with agreed(world):
+        if greatest(len(ready.training)) != len(ready.training):
+            raise DataError(f"not all processes see as many images in {ready.plan.data}: put them where all nodes look")
+    with agreed(world):
+        run = _enter(request.out, ready, device, world)
+    steps, where = len(ready.loader), device.describe() if world.alone else f"{world.size} x {device.describe()}"
+    say(f"{run.recipe.name}: {len(ready.training)} images, {steps} steps an epoch, on {where}")
+    _fit(run, ready, request, device, say)
+    _report_unreadable(collect(ready.loader.unreadable), say)
     return run
 
 
-def _check_same_data(plan: Plan, training: Dataset) -> None:
-    if plan.known is not None and plan.known.fingerprint != training.fingerprint():
-        raise RunError(
-            f"the images of {plan.data} are not those that {plan.known.path} was started with: "
-            "restore them, or start a new run with --init"
-        )
-
-
-def _card(recipe: Recipe, training: Dataset, seed: int, data: str) -> ModelCard:
-    return ModelCard(
-        stage=recipe.stage,
-        network=recipe.network,
-        crop=recipe.crop,
-        resize=recipe.resize,
-        classes=training.classes if recipe.stage != "pretrain" else (),
-        colours=training.colours if recipe.stage == "segment" else (),
-        multi_label=recipe.multi_label,
-        recipe=recipe.name,
-        commit=runs.commit(),
-        data=Path(data).name or data,
-        seed=seed,
-    )
-
-
-def _start(model: Model, plan: Plan, training: Dataset) -> str:
-    draw_weights(model, plan.recipe.fresh, plan.seed)
-    if plan.init is not None:
-        return f"from {plan.init}: {transfer(model, plan.init, plan.recipe)}"
-    measure_pixels(model.encoder, training)
-    return "all weights drawn anew"
-
-
-def _loader(plan: Plan, training: Dataset, device: Device, workers: int, say: Say) -> TrainingLoader:
-    recipe = plan.recipe
-    return TrainingLoader(
-        training,
-        batch_size=recipe.batch_size,
-        crop=recipe.crop,
-        resize=recipe.resize,
-        flip=recipe.flip,
-        seed=plan.seed,
-        device=device.torch,
-        workers=workers,
-        progress=decoding_news(say),
-    )
-
-
-def _enter(out: Path, plan: Plan, training: Dataset, device: Device) -> Run:
-    if plan.known is None:
-        run = Run(out, plan.recipe, plan.seed, plan.data, training.fingerprint(), plan.init)
-        runs.create(run, device.describe())
-    else:
+def _enter(out: Path, ready: Prepared, device: Device, world: World) -> Run:
+    plan = ready.plan
+    if plan.known is not None:
         run = dataclasses.replace(plan.known, recipe=plan.recipe)
-        run.update()
+        if world.leads:
+            run.update()
+        return run
+    fingerprint = ready.training.fingerprint() if world.leads else ""
+    run = Run(out, plan.recipe, plan.seed, plan.data, fingerprint, plan.init)
+    if world.leads:
+        runs.create(run, device.describe())
     return run
 
 
-def _fit(run: Run, model: Model, loader: TrainingLoader, validation: Validation, device: Device, say: Say) -> None:
-    module = TrainingModule(model.to(memory_format=torch.channels_last), run.recipe, run.seed)
-    callbacks: list[Callback] = [
-        validation,
-        Journal(run, loader, validation, say),
-        Checkpoint(run),
-        Progress(len(loader), run.recipe.batch_size),
-    ]
+def _fit(run: Run, ready: Prepared, request: Request, device: Device, say: Say) -> None:
+    world, loader, recipe = request.world, ready.loader, run.recipe
+    model = ready.model.to(memory_format=torch.channels_last)
+    module = TrainingModule(model, recipe, run.seed, loader.share, world, compiled=request.compile)
+    validation = Validation(run, ready.card, ready.validation, ready.training)
+    progress = [Progress(loader)] if world.leads else []
+    callbacks: list[Callback] = [validation, Journal(run, loader, validation, say, world), *progress]
     with _quiet_lightning():
         trainer = Trainer(
-            max_epochs=run.recipe.epochs,
+            max_epochs=recipe.epochs,
             accelerator=device.accelerator,
-            devices=device.indices,
-            precision=run.recipe.precision,
+            devices=device.indices if world.alone else "auto",
+            strategy="auto" if world.alone else _strategy(recipe, device, world),
+            plugins=[Environment(world)],
+            precision=recipe.precision,
             logger=TensorBoardLogger(run.path, name="", version="tensorboard"),
-            callbacks=callbacks,
+            callbacks=[*callbacks, Checkpoint(run, world)],
             default_root_dir=run.path,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
+            use_distributed_sampler=False,
         )
+        # Lightning would have all processes wait for each other and for the device before every step, to learn whether
+        # SIGTERM came; `Checkpoint` asks without waiting.
+        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
         checkpoint = run.checkpoint if run.checkpoint.exists() else None
         trainer.fit(module, Epochs(loader, lambda: trainer.current_epoch), ckpt_path=checkpoint, weights_only=True)
+
+
+def _strategy(recipe: Recipe, device: Device, world: World) -> DDPStrategy:
+    """Each process takes its device whatever its number, and only gradients travel: statistics need not."""
+    return DDPStrategy(
+        parallel_devices=[device.torch] * world.local_size,
+        broadcast_buffers=False,
+        gradient_as_bucket_view=True,
+        find_unused_parameters=recipe.hold_epochs > 0 and recipe.initialise != "nothing",  # held parts have none
+    )
 
 
 @contextmanager
@@ -162,8 +151,8 @@ def _quiet_lightning() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _report_unreadable(loader: TrainingLoader, say: Say) -> None:
-    if loader.unreadable:
-        say(f"{len(loader.unreadable)} unreadable images were skipped:")
-        for path, cause in list(loader.unreadable.items())[:20]:
+def _report_unreadable(unreadable: dict[str, str], say: Say) -> None:
+    if unreadable:
+        say(f"{len(unreadable)} unreadable images were skipped:")
+        for path, cause in list(unreadable.items())[:20]:
             say(f"  {path}: {cause}")

@@ -43,19 +43,19 @@ class Validation(Callback):
         self._best = state_dict["best"]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Validate every `validate_every` epochs and after the last."""
+        """Validate every `validate_every` epochs and after the last; one process does, the others wait for it."""
         assert isinstance(pl_module, TrainingModule)
         pl_module.check_losses()
         recipe, done = self._run.recipe, trainer.current_epoch + 1
         self.latest = {}
-        if done % recipe.validate_every and done != recipe.epochs:
+        if not trainer.is_global_zero or (done % recipe.validate_every and done != recipe.epochs):
             return
         model, device = pl_module.kept, pl_module.device
         values = evaluate(model, recipe, self._images, device=device)
         self.latest = {self._prefix + name: value for name, value in values.items()}
         value = values[main_metric(recipe)]
         first = not self._run.weights.exists()
-        if trainer.is_global_zero and (recipe.keep == "last" or value > self._best or first):
+        if recipe.keep == "last" or value > self._best or first:
             self._best = max(self._best, value)  # a value that is no number leaves it as it is
             save(model, self._card.measured(self.latest), self._run.weights)
             preview.write(model, recipe, self._images, self._run.preview, device=device)

@@ -17,7 +17,7 @@ SECONDS: dict[Kind, float] = {
     "denoise": 60,
     "parity-torch": 30,
     "parity-onnx": 120,
-    "speed-train": 60,
+    "speed-train": 180,
     "speed-extract": 60,
 }
 

@@ -11,6 +11,7 @@ import errno
 import importlib
 import os
 import sys
+import time
 from typing import Any, NoReturn
 
 import click
@@ -82,7 +83,10 @@ def _where(error: OSError) -> str:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"symae: {message}", err=True)
+    if message:
+        click.echo(f"symae: {message}", err=True)
+    else:
+        time.sleep(1)  # another process tells why; whoever ends all when one has ended should find that one first
     sys.exit(code)
 
 

@@ -45,8 +45,15 @@ def recipes(table: str | None) -> None:
 @click.option("--seed", type=int, help="Of weights, order, crops and corruption.  [default: 0]")
 @click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
 @click.option(
-    "--workers", default=2, type=click.IntRange(0), help="Processes that decode images that do not fit in memory."
+    "--devices",
+    default=1,
+    type=click.IntRange(1),
+    help="GPUs of this machine that train together, or processes on its CPU. Under torchrun or srun: leave it out.",
 )
+@click.option(
+    "--workers", default=2, type=click.IntRange(0), help="Processes that decode what does not fit in memory, a device."
+)
+@click.option("--compile", "compiled", is_flag=True, help="Have PyTorch compile the training step: minutes at first.")
 def train(
     recipe: str,
     data: str | None,
@@ -56,21 +63,31 @@ def train(
     settings: tuple[str, ...],
     seed: int | None,
     device: str,
+    devices: int,
     workers: int,
+    compiled: bool,
 ) -> None:
     """Train RECIPE (see `symae recipes`) into a run directory.
 
-    Ctrl-C saves and stops; the same command with --resume goes on, to the bit on one CPU.
+    Ctrl-C saves and stops; the same command with --resume goes on, to the bit on one CPU, on any number of devices.
 
     \b
       symae train pretrain --data photos/ --out runs/pretrain
       symae train classify --data labelled/ --init runs/pretrain --out runs/classify
       symae train pretrain --data photos/ --out runs/narrow --set network.width=0.5 --set epochs=10
+      symae train pretrain --data photos/ --out runs/wide --devices 4
     """
+    import os
+
+    from symae.errors import InputError
     from symae.recipes import find
     from symae.request import Request
     from symae.train import train as run_training
+    from symae.world import world_of
 
+    world = world_of(os.environ)
+    if devices > 1 and not world.alone:
+        raise InputError(f"{world.size} processes were started already: leave --devices {devices} out")
     found = find(recipe)
     request = Request(
         found,
@@ -82,9 +99,13 @@ def train(
         seed=seed,
         device=device,
         workers=workers,
+        devices=devices,
+        world=world,
+        compile=compiled,
     )
     run = run_training(request, say=click.echo)
-    click.echo(f"done: {run.path}; next: symae export {run.path} --repository models/")
+    if world.leads:
+        click.echo(f"done: {run.path}; next: symae export {run.path} --repository models/")
 
 
 @click.command(context_settings={"show_default": True})

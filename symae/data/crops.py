@@ -18,7 +18,7 @@ from torch import Tensor
 
 from serve.image import resize_shorter_side
 from symae.data.dataset import Example
-from symae.randomness import generator
+from symae.randomness import Share, generator
 
 __all__ = ["Draws", "cut", "draw_epoch", "fit"]
 
@@ -39,10 +39,9 @@ class Draws:
     lefts: Tensor
     flips: Tensor
 
-    def share(self, rank: int, world_size: int) -> Draws:
-        """Take one process's slice of the batch; slices differ by one at most."""
-        tensors = (self.indices, self.tops, self.lefts, self.flips)
-        return Draws(*(tensor.tensor_split(world_size)[rank] for tensor in tensors))
+    def take(self, share: Share) -> Draws:
+        """Cut one process's slice out of the batch."""
+        return Draws(*(share.take(tensor) for tensor in (self.indices, self.tops, self.lefts, self.flips)))
 
 
 def draw_epoch(count: int, batch_size: int, *, flip: bool, seed: int, epoch: int, start: int = 0) -> Iterator[Draws]:

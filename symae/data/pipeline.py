@@ -15,7 +15,7 @@ from symae.data.dataset import Dataset, Example, UnreadableImage
 from symae.data.resident import load_resident
 from symae.data.streaming import StreamedImages
 from symae.errors import DataError
-from symae.randomness import generator
+from symae.randomness import Share, generator
 
 __all__ = ["Batch", "TrainingLoader", "evaluation_batches"]
 
@@ -45,6 +45,7 @@ class TrainingLoader:
         progress: called with (images done, images in all) while images are decoded onto the device.
 
     Attributes:
+        share: the slice of every batch that this process takes.
         unreadable: path -> cause of what could not be read, known so far.
         data_wait: seconds that training has waited for batches.
         resident: whether the images live on the device.
@@ -71,7 +72,7 @@ class TrainingLoader:
     ) -> None:
         _check(len(dataset), batch_size, crop, resize, world_size)
         self._count, self._batch_size, self._flip, self._seed = len(dataset), batch_size, flip, seed
-        self._rank, self._world_size = rank, world_size
+        self.share = Share.of(min(batch_size, len(dataset)), rank, world_size)
         self.unreadable: dict[str, str] = {}
         self.data_wait = 0.0
         resident = load_resident(
@@ -98,7 +99,7 @@ class TrainingLoader:
         Only one epoch can be under way at a time.
         """
         draws = draw_epoch(self._count, self._batch_size, flip=self._flip, seed=self._seed, epoch=epoch, start=start)
-        batches = self._source.batches(draw.share(self._rank, self._world_size) for draw in draws)
+        batches = self._source.batches(draw.take(self.share) for draw in draws)
         while True:
             began, known = time.perf_counter(), len(self.unreadable)
             batch = next(batches, None)

@@ -52,7 +52,7 @@ class Recipe:
         network: which layers and shortcuts.
         data: what it was written for: a built-in set, or what kind of folder.
         epochs: passes over the training images, >= 1.
-        batch_size: images a step.
+        batch_size: images a step, over all devices together.
         learning_rate: the highest; see `rate`.
         schedule: "steps" multiplies the rate by `factor` at the start of each epoch in `milestones`; "cosine" lets it
             fall to 0 at the last step.
@@ -86,6 +86,9 @@ class Recipe:
         test_crops: "centre" crop, "whole" image, or the mean over a number of random crops.
         validate_every: epochs between two validations; the last epoch always has one.
         keep: weights of the "last" epoch, or of the one that was "best" on the validation images.
+        sync_bn: where several devices share a batch, BN's mean and variance are those of the whole batch, so that a
+            run comes to the same on any number of devices; without it they are of each device's slice, which spares
+            two exchanges a layer.
         precision: "32-true", or "bf16-mixed" on a GPU or a CPU with bfloat16 instructions (1.7 to 2.4 times as fast on
             one of those).
         reported: the paper's numbers, one for each metric that its row has; empty where it has none.
@@ -131,6 +134,7 @@ class Recipe:
     test_crops: TestCrops = "centre"
     validate_every: int = 1
     keep: Literal["last", "best"] = "last"
+    sync_bn: bool = True
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     reported: tuple[Reported, ...] = ()
     deviations: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ import torch
 
 from symae.augmentation import Augmentation, augment
 from symae.errors import RecipeError
-from symae.randomness import generator
+from symae.randomness import Share, generator
 
 MOVES = [Augmentation(shift=4), Augmentation(rotation=30), Augmentation(scale=0.5), Augmentation(shear=20)]
 COLOURS = [Augmentation(brightness=0.4), Augmentation(contrast=0.4), Augmentation(saturation=0.4)]
@@ -46,6 +46,19 @@ def test_same_generator_state_same_output_and_another_gives_another(augmentation
     assert not torch.equal(first.images, other.images)
     assert torch.equal(x, images())  # what was given is not changed
     assert augmentation.varies
+
+
+@pytest.mark.parametrize("augmentation", [*MOVES, *COLOURS, *MIXES], ids=str)
+def test_slices_of_a_batch_are_varied_as_the_whole(augmentation):
+    x, y = images(7), labels(7)
+    whole = apply(augmentation, x, y)
+    parts = []
+    for share in (Share.of(7, rank, 3) for rank in range(3)):
+        slices = share.take(x), share.take(y), generator("cpu", 1), 5, share
+        gather = lambda values: x if values.ndim == 4 else torch.nn.functional.one_hot(y, 5).float()  # noqa: E731
+        parts.append(augment(augmentation, *slices, gather))
+    assert torch.equal(torch.cat([part.images for part in parts]), whole.images)
+    assert torch.equal(torch.cat([part.targets for part in parts]), whole.targets)
 
 
 @pytest.mark.parametrize("augmentation", ALL, ids=str)

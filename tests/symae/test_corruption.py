@@ -3,7 +3,7 @@ import torch
 
 from symae.corruption import BigBlock, Clean, Corruption, GaussianNoise, Mixture, SmallBlocks, corrupt
 from symae.errors import RecipeError
-from symae.randomness import generator
+from symae.randomness import Share, generator
 
 ALL: list[Corruption] = [
     Clean(),
@@ -30,6 +30,17 @@ def test_same_generator_state_gives_same_damage_and_another_gives_another(corrup
     if not isinstance(corruption, Clean):
         same_masks = first.masks is None or torch.equal(first.masks, other.masks)
         assert not (torch.equal(first.images, other.images) and same_masks)
+
+
+@pytest.mark.parametrize("corruption", ALL, ids=str)
+def test_slices_of_a_batch_are_damaged_as_the_whole(corruption):
+    x = images(7)
+    whole = corrupt(corruption, x, generator("cpu", 1))
+    shares = [Share.of(7, rank, 3) for rank in range(3)]
+    parts = [corrupt(corruption, share.take(x), generator("cpu", 1), share) for share in shares]
+    assert torch.equal(torch.cat([part.images for part in parts]), whole.images)
+    if whole.masks is not None:
+        assert torch.equal(torch.cat([part.masks for part in parts]), whole.masks)
 
 
 @pytest.mark.parametrize("corruption", ALL, ids=str)

@@ -15,6 +15,24 @@ def test_auto_takes_what_is_there():
     assert parse_device("auto").torch.type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
+@pytest.mark.parametrize(
+    ("name", "number", "count", "index"), [("auto", 2, 4, 2), ("cuda", 3, 1, 0), ("cuda:1", 0, 4, 1)]
+)
+def test_each_process_takes_the_gpu_of_its_number_or_the_only_one_it_sees(monkeypatch, name, number, count, index):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    processes = 1 if ":" in name else 4
+    assert parse_device(name, number, processes).torch == torch.device("cuda", index)
+
+
+def test_one_named_gpu_and_too_few_are_refused_to_several_processes(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(InputError, match="CUDA_VISIBLE_DEVICES"):
+        parse_device("cuda:1", 0, 2)
+    with pytest.raises(InputError, match="2 GPUs"):
+        parse_device("cuda", 2, 3)
+
+
 @pytest.mark.parametrize("name", ["tpu", "cuda:99", "cuda:x", "cpu:0", ""])
 def test_other_names_are_refused(name):
     with pytest.raises(InputError, match=r"give"):

@@ -1,6 +1,12 @@
+import io
 import time
+from types import SimpleNamespace
 
-from symae.progress import decoding_news
+import pytest
+from rich.console import Console
+
+from symae.progress import Progress, decoding_news
+from symae.randomness import Share
 
 
 def test_decoding_tells_how_far_it_is_how_fast_and_how_long_still():
@@ -15,3 +21,17 @@ def test_what_is_quick_says_nothing():
     lines: list[str] = []
     decoding_news(lines.append)(10, 10)
     assert not lines
+
+
+@pytest.mark.parametrize(("waited", "told"), [(3.0, ", 30% waiting for data"), (0.4, "")])
+def test_a_line_tells_the_rate_of_all_devices_what_was_waited_and_what_is_left(monkeypatch, waited, told):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    loader = type("Loader", (), {"share": Share.of(128, 0, 4), "data_wait": 2.0, "__len__": lambda _: 10})()
+    console = Console(file=io.StringIO(), width=200)
+    bar = Progress(loader, console)
+    trainer = SimpleNamespace(global_step=0, current_epoch=0, max_epochs=3)
+    bar.on_train_start(trainer, None)
+    now[0], trainer.global_step, loader.data_wait = 140.0, 10, 2.0 + 4 * waited
+    bar.on_train_batch_end(trainer, None, None, None, 9)
+    assert console.file.getvalue() == f"epoch 1/3  step 10/30  32 images/s{told}  0:01:20 left\n"

@@ -6,6 +6,7 @@ import json
 from click.testing import CliRunner
 
 from symae.cli import main
+from symae.errors import ToldElsewhere
 
 TINY = [
     *("--set", "network.width=0.125", "--set", "epochs=1", "--set", "crop=21", "--set", "resize=null"),
@@ -127,6 +128,29 @@ def test_a_disk_that_fills_up(class_folder, tmp_path, monkeypatch):
 def test_a_device_that_is_not_there(class_folder, tmp_path):
     result = run("train", "pretrain", "--data", class_folder, "--out", tmp_path / "r", "--device", "cuda:99")
     assert "GPUs" in one_line(result, 2)
+
+
+def test_devices_and_processes_that_were_started_already(class_folder, tmp_path, monkeypatch):
+    for name, value in {"RUN_ID": "x", "USE_AGENT_STORE": "True"}.items():
+        monkeypatch.setenv(f"TORCHELASTIC_{name}", value)
+    for name in ("RANK", "LOCAL_RANK", "GROUP_RANK"):
+        monkeypatch.setenv(name, "0")
+    for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_PORT"):
+        monkeypatch.setenv(name, "2")
+    arguments = ("train", "pretrain", "--data", class_folder, "--out", tmp_path / "r", "--devices", 2)
+    assert "which process this is" in one_line(run(*arguments), 2)
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    assert "2 processes were started already" in one_line(run(*arguments), 2)
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_process_for_which_another_one_tells_says_nothing(class_folder, tmp_path, monkeypatch):
+    def elsewhere(*_: object, **__: object) -> None:
+        raise ToldElsewhere(130)
+
+    monkeypatch.setattr("symae.train.train", elsewhere)
+    result = run("train", "pretrain", "--data", class_folder, "--out", tmp_path / "r")
+    assert (result.exit_code, result.output) == (130, "")
 
 
 def test_a_run_without_weights(tmp_path):

@@ -121,6 +121,17 @@ def test_the_slices_of_all_processes_are_the_batch(resident_bytes: int) -> None:
         assert torch.equal(batch.images, torch.cat([left.images, right.images]))
 
 
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_processes_with_workers_lose_and_double_no_example_of_an_epoch(epoch: int) -> None:
+    seen = []
+    for rank in range(3):
+        streamed = loader(Ramps(count=60), batch_size=12, resident_bytes=0, workers=2, rank=rank, world_size=3)
+        batches = list(streamed.batches(epoch))
+        assert [len(batch.images) for batch in batches] == [4] * 5
+        seen += [index for batch in batches for index in batch.images[:, 0, 0, 0].tolist()]
+    assert sorted(seen) == list(range(60))
+
+
 def test_the_global_generator_is_left_alone() -> None:
     before = torch.random.get_rng_state()
     for resident_bytes in (0, 1 << 20):
