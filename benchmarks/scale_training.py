@@ -41,7 +41,7 @@ Step = Callable[[], object]
 
 def measure(quick: bool) -> Iterator[Line]:
     """Network 2 at a quarter of its width, pre-trained on the CPU with what threads PyTorch takes."""
-    rounds, steps = (1, 2) if quick else (7, 12)
+    rounds, steps = (1, 2) if quick else (5, 10)
     recipe = _recipe(quick)
     with tempfile.TemporaryDirectory() as folder:
         data = write_images(Path(folder), steps * recipe.batch_size)
@@ -152,7 +152,7 @@ def _recipe(quick: bool) -> Recipe:
 
 def _variants(recipe: Recipe, quick: bool) -> Iterator[tuple[str, float]]:
     """What each choice of the step gains: images a second with it over those without it."""
-    rounds, steps = (1, 1) if quick else (3, 5)
+    rounds, steps = (1, 1) if quick else (2, 4)
     plain = bare(recipe)
     without = {
         "channels-last": (bare(recipe, layout=torch.contiguous_format), True),

@@ -2,6 +2,7 @@ import csv
 import dataclasses
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,19 @@ def test_taken_parts_move_at_their_own_rate(class_folder, tmp_path):
 def test_bfloat16_trains_and_keeps_full_weights(class_folder, tmp_path):
     run = train(request(class_folder, tmp_path / "run", settings=("precision=bf16-mixed",)), say=quiet)
     assert {tensor.dtype for name, tensor in load_tensors(run.path).items() if "weight" in name} == {torch.float32}
+
+
+@pytest.mark.parametrize("name", ["pretrain", "classify"])
+def test_a_compiled_step_is_the_same_step_under_the_same_names(class_folder, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))  # traced; not made machine code
+    settings = ("average=0.9", "hold_epochs=0", *(["label_smoothing=0.1"] if name == "classify" else []))
+    plain = train(request(class_folder, tmp_path / "plain", name, settings=(*settings, "epochs=2")), say=quiet)
+    begun = request(class_folder, tmp_path / "compiled", name, settings=(*settings, "epochs=1"), compile=True)
+    train(begun, say=quiet)
+    train(dataclasses.replace(begun, settings=("epochs=2",), resume=True), say=quiet)
+    one, other = (torch.load(run / "last.ckpt", weights_only=True)["state_dict"] for run in (plain.path, begun.out))
+    assert one.keys() == other.keys()
+    assert all(torch.allclose(one[key], other[key], atol=1e-5) for key in one)
 
 
 def test_k_epochs_and_then_the_rest_equal_all_in_one(class_folder, tmp_path):
