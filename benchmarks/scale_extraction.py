@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from benchmarks.lines import Line
 from benchmarks.scale_extraction_others import macs, timm_is_here, timm_of_cost, timm_path, torchvision_path
 from benchmarks.scale_extraction_rig import (
+    SPEC,
     TINY,
     best_batch,
     decoding,
@@ -34,7 +35,7 @@ from benchmarks.scale_extraction_rig import (
 from serve.blocks import Fit
 from serve.cpu import usable_cpus
 from serve.session import RuntimeOptions, Session, open_only
-from symae.networks import Encoder
+from symae.networks import Encoder, NetworkSpec
 
 __all__ = ["measure"]
 
@@ -50,7 +51,7 @@ class _Pooled(nn.Module):
         return self.encoder.feature_map(images, len(self.encoder.spec.full)).mean((2, 3))
 
 
-ROUNDS, PHOTOGRAPHS = 5, 1000
+ROUNDS, PHOTOGRAPHS = 3, 1000
 FEW, MANY = 10_000, 100_000
 
 
@@ -59,8 +60,9 @@ def measure(quick: bool) -> Iterator[Line]:
     with tempfile.TemporaryDirectory() as scratch:
         here = Path(scratch)
         photos, source = _photographs(here, 24 if quick else PHOTOGRAPHS)
-        session = open_only("encoder", write_encoder(here / "models"), RuntimeOptions())
-        rig = _Rig(session, photos, here / "out.parquet", 1 if quick else ROUNDS, source)
+        spec = TINY if quick else SPEC
+        session = open_only("encoder", write_encoder(here / "models", spec), RuntimeOptions())
+        rig = _Rig(session, spec, photos, here / "out.parquet", source, quick)
         yield rig.against_its_halves()
         yield rig.against_torchvision()
         if timm_is_here():
@@ -73,8 +75,10 @@ def measure(quick: bool) -> Iterator[Line]:
 class _Rig:
     """One session, one folder, and rounds of ours and theirs."""
 
-    def __init__(self, session: Session, photos: Path, out: Path, rounds: int, source: str) -> None:
-        self._session, self._photos, self._out, self._rounds, self._source = session, photos, out, rounds, source
+    def __init__(self, session: Session, spec: NetworkSpec, photos: Path, out: Path, source: str, quick: bool) -> None:
+        self._session, self._photos, self._out, self._source = session, photos, out, source
+        self._encoder, self._rounds = _Pooled(network(spec)), 1 if quick else ROUNDS
+        self._workers = (0,) if quick else (0, 1, 2)
         self._paths = sorted(photos.rglob("*.jp*g"))
         fit = Fit.of(session.metadata)
         assert fit is not None
@@ -97,8 +101,8 @@ class _Rig:
 
     def against_torchvision(self) -> Line:
         """Ours over a DataLoader and eager PyTorch, with the number of workers that suits it best."""
-        encoder = _Pooled(network())
-        best = max((0, 1, 2), key=lambda workers: torchvision_path(self._paths, encoder, self._batch, workers))
+        encoder = self._encoder
+        best = max(self._workers, key=lambda workers: torchvision_path(self._paths, encoder, self._batch, workers))
         what = "extraction over a torchvision DataLoader and eager PyTorch, same network and files"
         return self._line(
             "torchvision", what, 1.5, f"{best} workers",
@@ -107,9 +111,9 @@ class _Rig:
 
     def against_timm(self) -> Line:
         """Ours over timm's loader and a network of timm's of no more cost than ours."""
-        ours = macs(_Pooled(network()))
+        ours = macs(self._encoder)
         name, theirs = timm_of_cost(ours)
-        best = max((0, 1, 2), key=lambda workers: timm_path(self._paths, name, self._batch, workers))
+        best = max(self._workers, key=lambda workers: timm_path(self._paths, name, self._batch, workers))
         note = f"{name}, {theirs / 1e6:.0f} million multiplications (ours {ours / 1e6:.0f}), {best} workers"
         what = "extraction over timm's loader with its network of the same cost"
         return self._line("timm", what, 1.0, note, lambda: timm_path(self._paths, name, self._batch, best))

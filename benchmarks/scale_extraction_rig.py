@@ -30,7 +30,7 @@ from symae.networks import Encoder, NetworkSpec, network1
 RESIZE, CROP = 96, 89  # as for STL-10
 SPEC = dataclasses.replace(network1((2, 2, 3, 3), 64), width=0.25)
 TINY = dataclasses.replace(network1((2, 2, 3, 3), 64), width=0.02)
-BATCHES = (8, 16, 32, 64)
+BATCHES = (16, 32, 64)
 SHIPPED = (
     "skimage/data/astronaut.png",
     "skimage/data/coffee.png",

@@ -66,7 +66,9 @@ def compute(session: Session, work: Work, numbers: Iterable[int], advance: Advan
         ThreadPoolExecutor(1, thread_name_prefix="write") as writer,
     ):
         writing = deque[Future[None]]()
-        reads = _read_ahead(readers, reader, _chunks(work, numbers), 2 * options.batch + CHUNK * threads)
+        size = 1 if options.keep_size else CHUNK
+        window = 2 * options.batch // size + 2 * threads
+        reads = _read_ahead(readers, reader, _chunks(work, numbers, size), window, options.batch_pixels)
         for number, group in itertools.groupby(reads, key=lambda read: read.part):
             rows = Rows(work.job, number)
             Filling(session, rows, options, runner, advance).fill(group)
@@ -80,24 +82,30 @@ def compute(session: Session, work: Work, numbers: Iterable[int], advance: Advan
 Chunk = Sequence[tuple[int, int, Item]]  # part, row in it, image
 
 
-def _chunks(work: Work, numbers: Iterable[int]) -> Iterator[Chunk]:
+def _chunks(work: Work, numbers: Iterable[int], size: int) -> Iterator[Chunk]:
     for number in numbers:
         items = read_part(list_path(work.parts), number)
-        for start in range(0, len(items), CHUNK):
-            yield [(number, start + index, item) for index, item in enumerate(items[start : start + CHUNK])]
+        for start in range(0, len(items), size):
+            yield [(number, start + index, item) for index, item in enumerate(items[start : start + size])]
 
 
 def _read_ahead(
-    pool: ThreadPoolExecutor, read: Callable[[Chunk], list[Read]], todo: Iterable[Chunk], window: int
+    pool: ThreadPoolExecutor, read: Callable[[Chunk], list[Read]], todo: Iterable[Chunk], window: int, pixels: int
 ) -> Iterator[Read]:
-    """Read in order, always about `window` images ahead of what is asked for."""
+    """Read in order, always `window` chunks ahead of what is asked for, fewer if they have more than so many pixels."""
     ahead: deque[Future[list[Read]]] = deque()
     for chunk in todo:
         ahead.append(pool.submit(read, chunk))
-        if len(ahead) * CHUNK >= window:
+        while len(ahead) >= window or _pixels(ahead) > pixels:
             yield from ahead.popleft().result()
     while ahead:
         yield from ahead.popleft().result()
+
+
+def _pixels(ahead: Iterable[Future[list[Read]]]) -> int:
+    """Count those that have been read."""
+    images = (read.sized.image for future in ahead if future.done() for read in future.result() if read.sized)
+    return sum(image.shape[0] * image.shape[1] for image in images)
 
 
 class _Reader:

@@ -11,8 +11,6 @@ from symae.networks import network1
 
 def test_all_lines_at_their_smallest(monkeypatch, tmp_path, capsys):
     monkeypatch.delenv("SYMAE_PHOTOS", raising=False)
-    monkeypatch.setattr(rig, "SPEC", rig.TINY)
-    monkeypatch.setattr(rig, "BATCHES", (4,))
     lines = {line.key: line for line in module.measure(quick=True)}
     assert {"extraction", "torchvision", "memory"} <= set(lines)
     assert ("timm" in lines) != ("pip install timm" in capsys.readouterr().err)

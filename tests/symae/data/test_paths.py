@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from serve.features.items import list_items
+from serve.features.sources import list_items
 from symae.data.paths import PathList, images_below, scan_images, subfolders
 from symae.errors import DataError
 
