@@ -67,8 +67,8 @@ def compute(session: Session, work: Work, numbers: Iterable[int], advance: Advan
     ):
         writing = deque[Future[None]]()
         size = 1 if options.keep_size else CHUNK
-        window = 2 * options.batch // size + 2 * threads
-        reads = _read_ahead(readers, reader, _chunks(work, numbers, size), window, options.batch_pixels)
+        room = _Room(2 * options.batch // size + 2 * threads, 2 * threads, options.batch_pixels)
+        reads = _read_ahead(readers, reader, _chunks(work, numbers, size), room)
         for number, group in itertools.groupby(reads, key=lambda read: read.part):
             rows = Rows(work.job, number)
             Filling(session, rows, options, runner, advance).fill(group)
@@ -89,23 +89,40 @@ def _chunks(work: Work, numbers: Iterable[int], size: int) -> Iterator[Chunk]:
             yield [(number, start + index, item) for index, item in enumerate(items[start : start + size])]
 
 
+@dataclass(frozen=True)
+class _Room:
+    """How far reading may be ahead of what is asked for.
+
+    Attributes:
+        chunks: at most so many.
+        unread: of which so many are not read yet; how large these are is not known.
+        pixels: and those that are read have no more.
+    """
+
+    chunks: int
+    unread: int
+    pixels: int
+
+    def is_left(self, ahead: Iterable[Future[list[Read]]]) -> bool:
+        """Tell whether one more chunk may be read."""
+        read = [future.done() for future in ahead]
+        if len(read) >= self.chunks or read.count(False) > self.unread:
+            return False
+        images = (each.sized.image for future in ahead if future.done() for each in future.result() if each.sized)
+        return sum(image.shape[0] * image.shape[1] for image in images) <= self.pixels
+
+
 def _read_ahead(
-    pool: ThreadPoolExecutor, read: Callable[[Chunk], list[Read]], todo: Iterable[Chunk], window: int, pixels: int
+    pool: ThreadPoolExecutor, read: Callable[[Chunk], list[Read]], todo: Iterable[Chunk], room: _Room
 ) -> Iterator[Read]:
-    """Read in order, always `window` chunks ahead of what is asked for, fewer if they have more than so many pixels."""
+    """Read in order, as far ahead as there is room."""
     ahead: deque[Future[list[Read]]] = deque()
     for chunk in todo:
         ahead.append(pool.submit(read, chunk))
-        while len(ahead) >= window or _pixels(ahead) > pixels:
+        while not room.is_left(ahead):
             yield from ahead.popleft().result()
     while ahead:
         yield from ahead.popleft().result()
-
-
-def _pixels(ahead: Iterable[Future[list[Read]]]) -> int:
-    """Count those that have been read."""
-    images = (read.sized.image for future in ahead if future.done() for read in future.result() if read.sized)
-    return sum(image.shape[0] * image.shape[1] for image in images)
 
 
 class _Reader:

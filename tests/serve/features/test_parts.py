@@ -5,7 +5,7 @@ import pytest
 
 from serve.features.filling import Read
 from serve.features.items import Item
-from serve.features.parts import _read_ahead
+from serve.features.parts import _read_ahead, _Room
 from serve.features.scaled import Sized
 
 
@@ -27,10 +27,13 @@ def chunks(count):
     return ([(0, row, Item(str(row), str(row)))] for row in range(count))
 
 
-@pytest.mark.parametrize(("window", "pixels", "most"), [(8, 10_000, 8), (100, 500, 8), (1, 0, 1)])
-def test_no_more_is_read_ahead_than_the_window_or_so_many_pixels(read, window, pixels, most):
+@pytest.mark.parametrize(
+    ("room", "most"),
+    [(_Room(8, 100, 10_000), 8), (_Room(100, 2, 500), 8), (_Room(100, 4, 10_000), 100), (_Room(1, 1, 0), 1)],
+)
+def test_no_more_is_read_ahead_than_there_is_room(read, room, most):
     with ThreadPoolExecutor(1) as pool:
-        for taken, each in enumerate(_read_ahead(pool, read, chunks(50), window, pixels), 1):
+        for taken, each in enumerate(_read_ahead(pool, read, chunks(50), room), 1):
             assert each.row == taken - 1
             pool.submit(lambda: None).result()  # whatever was asked for has been read
             assert read.begun - taken <= most
@@ -44,4 +47,4 @@ def test_what_ends_the_job_comes_out_at_its_turn():
         return [Read(*each, None, "broken") for each in chunk]
 
     with ThreadPoolExecutor(2) as pool, pytest.raises(KeyError):
-        list(_read_ahead(pool, broken, chunks(10), 4, 100))
+        list(_read_ahead(pool, broken, chunks(10), _Room(4, 4, 100)))
