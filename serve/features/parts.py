@@ -109,7 +109,7 @@ class _Room:
         if len(read) >= self.chunks or read.count(False) > self.unread:
             return False
         images = (each.sized.image for future in ahead if future.done() for each in future.result() if each.sized)
-        return sum(image.shape[0] * image.shape[1] for image in images) <= self.pixels
+        return bool(sum(image.shape[0] * image.shape[1] for image in images) <= self.pixels)
 
 
 def _read_ahead(
