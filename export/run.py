@@ -1,4 +1,4 @@
-"""From a run directory to verified models in a repository: fold, translate, verify, and only then write."""
+"""From a run directory to verified models in a repository: fold, translate, verify, reduce, and only then write."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import onnx
 from export.fold import fold, fold_encoder
 from export.graph import AutoencoderGraph, ClassifierGraph, EncoderGraph, Graph, SegmenterGraph
 from export.onnx import to_onnx
+from export.precision import Limits, Precision, Reduced, reduce
 from export.repository import add_version, check_interface, check_name
+from export.samples import draw, images_of
 from export.verify import Difference, verify
 from serve.metadata import Kind, ModelMetadata
 from symae.errors import InputError
@@ -32,16 +34,27 @@ class Exported:
         kind: which of the four graphs.
         path: of its model.onnx.
         size: of this file, in bytes.
-        worst: the difference from PyTorch that came closest to what is allowed.
+        worst: the difference of its fp32 form from PyTorch that came closest to what is allowed.
+        reduced: what a lower precision lost and gained; None: it is fp32.
     """
 
     kind: Kind
     path: Path
     size: int
     worst: Difference
+    reduced: Reduced | None = None
 
 
-def export_run(run: Path, repository: Path, *, name: str | None = None, layer: int | None = None) -> list[Exported]:
+def export_run(
+    run: Path,
+    repository: Path,
+    *,
+    name: str | None = None,
+    layer: int | None = None,
+    precision: Precision = "fp32",
+    calibrate: str | None = None,
+    limits: Limits | None = None,
+) -> list[Exported]:
     """Export what a run has learned: its auto-encoder, classifier or segmenter, and its encoder.
 
     Args:
@@ -49,14 +62,18 @@ def export_run(run: Path, repository: Path, *, name: str | None = None, layer: i
         repository: folder of models, made if need be; each model becomes the newest version of NAME-KIND.
         name: of the models; None: that of the run directory.
         layer: the convolution that the encoder's outputs are read after, counted from 1; None: the last.
+        precision: of all the models.
+        calibrate: folder or shards of images that a lower precision is calibrated and measured with; None: those that
+            the run validates on. Without effect for fp32.
+        limits: the most that a lower precision may lose; None: the usual.
 
     Returns:
         What was written, in that order. If one model fails its verification, none is.
 
     Raises:
         InputError: the run has no weights, the name is not safe, the layer does not exist, or NAME-KIND is
-            there with other inputs or outputs.
-        VerificationError: a graph does not compute what PyTorch computes.
+            there with other inputs or outputs; or there are no images to calibrate with.
+        VerificationError: a graph does not compute what PyTorch computes, or a lower precision loses too much.
     """
     name = check_name(run.resolve().name.removesuffix(".safetensors") if name is None else name)
     model, card = load(run)
@@ -64,10 +81,21 @@ def export_run(run: Path, repository: Path, *, name: str | None = None, layer: i
     for kind, graph in graphs:
         check_interface(repository, name, kind, graph)
     verified = [(kind, graph, verify(model, graph)) for kind, graph in graphs]
+    reduced = _reduced(run, [graph for _, graph in graphs], precision, calibrate, limits or Limits())
+    written = [each.model if each else graph for each, (_, graph) in zip(reduced, graphs, strict=True)]
     return [
-        Exported(kind, add_version(repository, name, kind, graph), graph.ByteSize(), worst)
-        for kind, graph, worst in verified
+        Exported(kind, add_version(repository, name, kind, graph), graph.ByteSize(), worst, each)
+        for graph, each, (kind, _, worst) in zip(written, reduced, verified, strict=True)
     ]
+
+
+def _reduced(
+    run: Path, graphs: list[onnx.ModelProto], precision: Precision, calibrate: str | None, limits: Limits
+) -> list[Reduced | None]:
+    if precision == "fp32":
+        return [None] * len(graphs)
+    calibration, held_out = draw(*images_of(run, calibrate))
+    return [reduce(graph, precision, calibration, held_out, limits) for graph in graphs]
 
 
 def export_model(model: Model, card: ModelCard, layer: int | None = None) -> Iterator[tuple[Kind, onnx.ModelProto]]:

@@ -21,7 +21,7 @@ from symae.errors import VerificationError
 from symae.networks import Classifier, Segmenter, SymmetricAutoencoder
 from symae.weights import Model
 
-__all__ = ["CASES", "TOLERANCE", "Difference", "verify"]
+__all__ = ["CASES", "TOLERANCE", "Difference", "feeds", "verify"]
 
 SIZES = ((29, 29), (32, 37), (1, 1), (2, 5))
 CASES = (*((batch, *size) for size in SIZES for batch in (1, 2, 3)), (1, 89, 89))  # N, H, W
@@ -76,19 +76,19 @@ def verify(model: Model, exported: onnx.ModelProto, runtime: onnxruntime.Inferen
     metadata = ModelMetadata.from_json({p.key: p.value for p in exported.metadata_props}[KEY])
     providers = ["CPUExecutionProvider"]
     session = runtime or onnxruntime.InferenceSession(exported.SerializeToString(), providers=providers)
-    feeds = list(_feeds(metadata))
-    worst = max(_differences(model, session, metadata, feeds), key=lambda d: d.value / d.allowed)
+    cases = list(feeds(metadata))
+    worst = max(_differences(model, session, metadata, cases), key=lambda d: d.value / d.allowed)
     if not worst.value <= worst.allowed:
         raise VerificationError(f"the exported {metadata.kind} is not the trained network: {worst}")
     return worst
 
 
 def _differences(
-    model: Model, session: onnxruntime.InferenceSession, metadata: ModelMetadata, feeds: list[Arrays]
+    model: Model, session: onnxruntime.InferenceSession, metadata: ModelMetadata, cases: list[Arrays]
 ) -> Iterator[Difference]:
     names = [output.name for output in session.get_outputs()]
     changed = pixels = 0
-    for feed in feeds:
+    for feed in cases:
         expected = _reference(model, metadata, feed)
         got = dict(zip(names, session.run(names, {i.name: feed[i.name] for i in session.get_inputs()}), strict=True))
         for name in names:
@@ -143,7 +143,7 @@ def _outputs(model: Model, metadata: ModelMetadata, images: Tensor, masks: Tenso
     return {"probabilities": probabilities, "labels": scores.argmax(1).to(torch.uint8)}
 
 
-def _feeds(metadata: ModelMetadata) -> Iterator[Arrays]:
+def feeds(metadata: ModelMetadata) -> Iterator[Arrays]:
     """Draw the images and masks, the same at every export: in turn noise and structure, from image to image."""
     generator = np.random.default_rng(0)
     for number, (batch, height, width) in enumerate(CASES):

@@ -42,10 +42,11 @@ class ModelMetadata:
         multi_label: probabilities of a classifier are independent (sigmoid) rather than one distribution.
         embedding_size: D of an encoder; else 0.
         layer: the encoder's layer that is read, counted from 1; 0 where it does not apply.
-        precision: arithmetic of the graph, "fp32".
+        precision: arithmetic of the graph: "fp32", "fp16" or "int8".
         network: the network's specification, as the training wrote it.
         recipe, commit, data: where the weights come from.
         quality: what was measured, by name, e.g. {"psnr": 28.1}; units are those of the field (dB, per cent).
+            Of a lower precision also what it lost and gained: lost_db or lost_points, speed_over_fp32, size_over_fp32.
     """
 
     kind: Kind

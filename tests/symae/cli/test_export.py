@@ -4,9 +4,13 @@ import pytest
 from click.testing import CliRunner
 
 import export
+from export.loss import Loss
+from export.precision import Limits, Reduced
 from export.verify import Difference
 from symae.cli import main
 from symae.errors import VerificationError
+
+UNTOLD = {"precision": "fp32", "calibrate": None, "limits": Limits(0.2, 0.5)}
 
 
 def test_one_line_for_each_model(monkeypatch):
@@ -21,10 +25,30 @@ def test_one_line_for_each_model(monkeypatch):
     monkeypatch.setattr(export, "export_run", fake)
     arguments = ["export", "runs/a", "--repository", "models", "--name", "photos", "--layer", "4"]
     result = CliRunner().invoke(main, arguments)
-    assert asked == [(Path("runs/a"), Path("models"), {"name": "photos", "layer": 4})]
+    assert asked == [(Path("runs/a"), Path("models"), {**UNTOLD, "name": "photos", "layer": 4})]
     assert result.output == (
         "models/photos-encoder/1/model.onnx  1.23 MB  "
         "verified: embedding differs by 1.5e-06 at (0, 2) for images 3x29x29, allowed 0.0001\n"
+    )
+
+
+def test_a_lower_precision_says_what_it_loses_and_gains(monkeypatch):
+    asked = []
+
+    def fake(run: Path, repository: Path, **options):
+        asked.append(options)
+        worst = Difference(1.5e-6, 1e-4, "embedding", (3, 29, 29), (0, 2))
+        reduced = Reduced(None, Loss(0.077, "dB", "PSNR", 936), 1.62, 0.31, "int8, calibrated by percentile")
+        return [export.Exported("autoencoder", Path("models/a/1/model.onnx"), 1_270_000, worst, reduced)]
+
+    monkeypatch.setattr(export, "export_run", fake)
+    arguments = ["export", "runs/a", "--repository", "models", "--precision", "int8", "--calibrate", "photos/"]
+    result = CliRunner().invoke(main, [*arguments, "--max-loss-db", "0.1"])
+    told = {"name": None, "layer": None, "precision": "int8", "calibrate": "photos/", "limits": Limits(0.1, 0.5)}
+    assert asked == [told]
+    assert result.output == (
+        "models/a/1/model.onnx  1.27 MB  lost 0.077 dB of PSNR on 936 images; "
+        "1.62 times as fast on this CPU, 0.31 of the size (int8, calibrated by percentile)\n"
     )
 
 
