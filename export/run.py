@@ -63,9 +63,8 @@ def export_run(
         name: of the models; None: that of the run directory.
         layer: the convolution that the encoder's outputs are read after, counted from 1; None: the last.
         precision: of all the models.
-        calibrate: folder or shards of images that a lower precision is calibrated and measured with; None: those that
-            the run validates on. Without effect for fp32.
-        limits: the most that a lower precision may lose; None: the usual.
+        calibrate: images to calibrate and measure a lower precision with; None: those that the run validates on.
+        limits: the most that it may lose; None: the usual.
 
     Returns:
         What was written, in that order. If one model fails its verification, none is.

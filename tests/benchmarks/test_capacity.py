@@ -1,7 +1,7 @@
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.capacity import Server, fit, main, simulate
+from benchmarks.capacity import Server, main, simulate
 
 
 def test_an_idle_server_takes_its_service_time():
@@ -41,11 +41,6 @@ def test_a_front_is_the_limit_where_it_is_slower_than_the_device():
     assert Server(front=0.001, run=0, image=0.0001).capacity() == pytest.approx(1000)
     assert Server(front=0.001, run=0, image=0.0001, fronts=4).capacity() == pytest.approx(4000)
     assert Server(front=0.001, run=0, image=0.001, shared=True).capacity() == pytest.approx(500)
-
-
-def test_service_times_are_fitted():
-    assert fit({1: 0.003, 8: 0.010, 32: 0.034}) == (pytest.approx(0.002), pytest.approx(0.001))
-    assert fit({1: 0.001, 10: 0.011})[0] == 0
 
 
 def test_the_command_prints_a_table():
