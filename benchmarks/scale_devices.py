@@ -37,7 +37,8 @@ def measure(quick: bool) -> Iterator[Line]:
             torch.set_num_threads(threads)
     speeds = [_number(rows[-1], "images_per_second") for rows in (one, two)]
     note = (
-        f"{recipe.epochs} epochs of {steps} steps; one process with half of its threads: {_apart(one, half):.1e}; "
+        f"{recipe.epochs} epochs of {steps} steps, in the first {_apart(one[:1], two[:1]):.1e}; "
+        f"one process with half of its threads: {_apart(one, half):.1e}; "
         f"{speeds[0]:.0f} images/s in one process with {threads} threads, {speeds[1]:.0f} in two with half of them each"
     )
     what = "2 processes: greatest difference of an epoch's loss to one"
