@@ -49,6 +49,9 @@ class Run:
     fingerprint: str
     init: Path | None = None
 
+    def __fspath__(self) -> str:  # a run can be given wherever its path can
+        return str(self.path)
+
     @property
     def checkpoint(self) -> Path:
         """The state to resume from; absent until the first epoch has ended or training was interrupted."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,7 +100,7 @@ def save(model: nn.Module, card: ModelCard, path: Path) -> None:
         file.write_bytes(data)  # Python's own writing, whose errors are OSErrors
 
 
-def load(path: Path | str) -> tuple[Model, ModelCard]:
+def load(path: str | os.PathLike[str]) -> tuple[Model, ModelCard]:
     """Load a model, in evaluation mode on the CPU, from a run directory or a safetensors file.
 
     Raises:
@@ -112,10 +113,11 @@ def load(path: Path | str) -> tuple[Model, ModelCard]:
         model.load_state_dict(load_tensors(file))
     except RuntimeError as error:
         raise RunError(f"{file} does not hold the network that its card names: {str(error).splitlines()[0]}") from error
+    model.card = card
     return model.eval(), card
 
 
-def load_card(path: Path | str) -> ModelCard:
+def load_card(path: str | os.PathLike[str]) -> ModelCard:
     """Read the card alone, without the weights; see `load`."""
     file = _weights_file(Path(path))
     try:
@@ -125,7 +127,7 @@ def load_card(path: Path | str) -> ModelCard:
         raise RunError(f"{file} is no file of symae weights, or is damaged: {error}") from error
 
 
-def load_tensors(path: Path | str) -> dict[str, torch.Tensor]:
+def load_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     """Read the tensors of a run directory or a safetensors file, by name, on the CPU; errors as of `load`."""
     file = _weights_file(Path(path))
     try:

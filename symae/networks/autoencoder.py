@@ -1,6 +1,6 @@
 """The convolutional auto-encoder with symmetric shortcuts (section 3.1, figure 1).
 
-Images enter and leave in [0, 1]; normalisation and the filling of missing pixels happen inside, with
+Images enter and leave in [0, 1], or enter as bytes; normalisation and the filling of missing pixels happen inside, with
 buffers, so that no caller can get them wrong.
 """
 
@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from symae.networks.features import FeatureExtractor
 from symae.networks.residual import Skips
 from symae.networks.spec import Layer, NetworkSpec
 
@@ -62,12 +63,14 @@ class Encoder(nn.Module):
         """Zero-centre and scale each channel, and fill missing pixels.
 
         Args:
-            images: (B, C, H, W) float in [0, 1], beyond it with noise.
+            images: (B, C, H, W) float in [0, 1], beyond it with noise; or uint8, as TorchVision reads images.
             masks: (B, H, W) bool, True where a pixel is missing; None: nowhere.
 
         Returns:
             (B, C, H, W) float, of mean 0 and standard deviation 1 over the training set.
         """
+        if images.dtype == torch.uint8:
+            images = images.to(self.mean.dtype) / 255
         x = (images - self.mean) / self.std
         if masks is None:
             return x
@@ -75,10 +78,10 @@ class Encoder(nn.Module):
         return torch.where(masks.unsqueeze(1), fill, x)
 
     def forward(self, images: Tensor, masks: Tensor | None = None) -> Encoding:
-        """Encode images (B, C, H, W) in [0, 1] of any H and W >= 1; see `normalise` for the masks."""
+        """Encode images (B, C, H, W) of any H and W >= 1; see `normalise` for their values and the masks."""
         inputs = self.normalise(images, masks)
         shortcuts, sizes = {}, [_size(inputs)]
-        for i, (raw, x) in enumerate(self._maps(inputs), 1):
+        for i, (raw, x) in enumerate(self.maps(inputs), 1):
             sizes.append(_size(x))
             if i in self.spec.joined:
                 shortcuts[i] = raw if self.spec.join == "pre" else x
@@ -87,11 +90,11 @@ class Encoder(nn.Module):
     def feature_map(self, images: Tensor, layer: int | None = None) -> Tensor:
         """Compute the map (B, c, h, w) after the ReLU of convolution `layer`, counted from 1; default: the last."""
         last = len(self.spec.full) if layer is None else layer
-        _, x = next(itertools.islice(self._maps(self.normalise(images)), last - 1, None))
+        _, x = next(itertools.islice(self.maps(self.normalise(images)), last - 1, None))
         return x
 
-    def _maps(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the map (B, c, h, w) of each convolution twice: raw, and after BN and ReLU."""
+    def maps(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the map (B, c, h, w) of each convolution twice, raw and after BN and ReLU, from normalised images."""
         start, ends = (x, x), self.spec.ends
         for i, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True), 1):
             raw = convolution(x)
@@ -141,7 +144,7 @@ class Decoder(nn.Module):
         return x
 
 
-class SymmetricAutoencoder(nn.Module):
+class SymmetricAutoencoder(FeatureExtractor):
     """Encoder, decoder, and the last deconvolution, to which the input is added: f(x~) of section 3.3."""
 
     def __init__(self, spec: NetworkSpec) -> None:
@@ -156,7 +159,7 @@ class SymmetricAutoencoder(nn.Module):
         """Reconstruct clean images.
 
         Args:
-            images: (B, C, H, W) float in [0, 1], beyond it with noise.
+            images: (B, C, H, W) float in [0, 1], beyond it with noise; or uint8.
             masks: (B, H, W) bool, True where a pixel is missing; None: nowhere.
 
         Returns:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from symae.errors import RecipeError
 from symae.networks.autoencoder import Decoder, Encoder, initialise
+from symae.networks.features import FeatureExtractor
 from symae.networks.spec import NetworkSpec
 
 __all__ = ["HIDDEN", "Classifier", "Segmenter"]
@@ -16,8 +17,8 @@ __all__ = ["HIDDEN", "Classifier", "Segmenter"]
 HIDDEN = 4096  # width of the two hidden layers of network 3's head, at full width
 
 
-class Classifier(nn.Module):
-    """Encoder and head: (B, C, H, W) in [0, 1] to (B, K) scores, before softmax or sigmoid."""
+class Classifier(FeatureExtractor):
+    """Encoder and head: (B, C, H, W), uint8 or in [0, 1], to (B, K) scores, before softmax or sigmoid."""
 
     def __init__(self, spec: NetworkSpec, classes: int) -> None:
         super().__init__()
@@ -31,16 +32,25 @@ class Classifier(nn.Module):
         """Their number K."""
         return len(self.head.classes.weight)  # type: ignore[union-attr, arg-type]
 
+    @property
+    def num_classes(self) -> int:
+        """Their number K, by timm's name."""
+        return self.classes
+
+    def forward_head(self, features: Tensor, pre_logits: bool = False) -> Tensor:
+        """Go on from `forward_features`: (B, D, h, w) to scores (B, K), or with `pre_logits` to embeddings (B, D)."""
+        return features.mean((2, 3)) if pre_logits else self.head(features)
+
     def forward(self, images: Tensor, masks: Tensor | None = None) -> Tensor:
         """Score images of any H and W; `masks` as for the auto-encoder, for training on corrupted images."""
         return self.head(self.encoder(images, masks).features)  # type: ignore[no-any-return]
 
 
-class Segmenter(nn.Module):
+class Segmenter(FeatureExtractor):
     """The auto-encoder with a convolution of one channel a class in place of its last deconvolution.
 
     The shortcut from input to output is gone, since the output is no image; the inner ones stay.
-    (B, C, H, W) in [0, 1] to (B, K, H, W) scores, before softmax.
+    (B, C, H, W), uint8 or in [0, 1], to (B, K, H, W) scores, before softmax.
 
     Raises:
         RecipeError: the first convolution has a stride, so that a convolution cannot restore the size.

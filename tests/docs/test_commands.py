@@ -15,6 +15,7 @@ import pytest
 import yaml
 from PIL import Image
 
+import symae
 from serve import errors
 from serve.channel import SERVICE_CONFIG
 from serve.config import ServeConfig
@@ -24,10 +25,15 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("docs/serving.md", "docs/calling.md", "docs/embedding.md", "docs/training.md", "docs/scaling.md")
 PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS}
 ADDRESS = "127.0.0.1:50051"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = [
     pytest.param(language, text, id=f"{Path(name).stem}-{number}-{language}")
     for name, page in PAGES.items()
     for number, (language, text) in enumerate(re.findall(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+]
+PROGRAMS = [
+    *(block for block in BLOCKS if block.values[0] == "python"),
+    *(pytest.param("python", text) for text in re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)),
 ]
 
 
@@ -44,6 +50,9 @@ def folder(tmp_path_factory, toys):
     Image.fromarray(rng.integers(0, 256, (40, 48, 3), np.uint8)).save(here / "photo.jpg")
     Image.fromarray(np.eye(40, 48, dtype=np.uint8) * 255).save(here / "holes.png")
     (here / "serve.toml").write_text("batch_images = 16\n")
+    network = dataclasses.replace(symae.network2(), width=1 / 24)
+    card = symae.ModelCard("pretrain", network, crop=29)
+    symae.SymmetricAutoencoder(network).save_pretrained(here / "runs" / "pretrain", card)
     (here / "protos").symlink_to(ROOT / "protos")
     (here / "bin").mkdir()
     for name, module in (("symae", "-m symae"), ("python", "")):
@@ -94,7 +103,7 @@ def test_a_command_of_the_documents_runs(language, text, folder, environment, se
         run(["bash", "-euo", "pipefail", "-c", text.replace(ADDRESS, server)], folder, environment)
 
 
-@pytest.mark.parametrize(("language", "text"), [block for block in BLOCKS if block.values[0] == "python"])
+@pytest.mark.parametrize(("language", "text"), PROGRAMS)
 def test_a_program_of_the_documents_runs(language, text, folder, environment, server):
     run([sys.executable, "-c", text.replace(ADDRESS, server)], folder, environment)
 
