@@ -16,13 +16,14 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from benchmarks.mutation import sample
-from serve import calls, pictures
+from serve import pictures
+from serve.calling.requests import classify_request, embed_request, reconstruct_request, segment_request
+from serve.calling.results import ModelInfo
 from serve.client import Client
 from serve.errors import ServeError
 from serve.pb.inference import inference_pb2 as open_pb
 from serve.pb.symae.v1 import symae_pb2 as pb
-from serve.results import ModelInfo
-from serve.status import FAULT
+from serve.protocol.status import FAULT
 
 __all__ = ["FORBIDDEN", "Finding", "Found", "fuzz"]
 
@@ -162,12 +163,12 @@ def _seeds(models: Sequence[ModelInfo]) -> Mapping[str, list[bytes]]:
 
 def _request(model: ModelInfo, source: Any) -> Any:
     if model.kind == "autoencoder":
-        return calls.reconstruct_request([source], masks=[np.eye(6, 5) > 0], keep_known=True, model=model.name)
+        return reconstruct_request([source], masks=[np.eye(6, 5) > 0], keep_known=True, model=model.name)
     if model.kind == "encoder":
-        return calls.embed_request([source], model=model.name, feature_maps=True)
+        return embed_request([source], model=model.name, feature_maps=True)
     if model.kind == "classifier":
-        return calls.classify_request([source], model=model.name, top_k=2)
-    return calls.segment_request([source], model=model.name, probabilities=True)
+        return classify_request([source], model=model.name, top_k=2)
+    return segment_request([source], model=model.name, probabilities=True)
 
 
 def _tensor(model: ModelInfo, shape: Sequence[int], datatype: str, data: bytes) -> Any:

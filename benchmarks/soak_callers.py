@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.marks import DAMAGED, FOREIGN, NAME, RIGHT, SIDE, judge, picture
-from serve.calls import reconstruct_request
+from serve.calling.requests import reconstruct_request
 from serve.channel import SERVICE
 from serve.pb.symae.v1 import symae_pb2 as pb
 

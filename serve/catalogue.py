@@ -1,7 +1,7 @@
 """What the calls need of models, wherever they run: in this process or behind it.
 
-`serve.models` holds models of this process, `serve.fronts` those of another. The calls, the tiles and the server
-know these interfaces alone, so a process that only takes calls loads no runtime.
+`serve.lifecycle.models` holds models of this process, `serve.fronts` those of another. The calls, the tiles and the
+server know these interfaces alone, so a process that only takes calls loads no runtime.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
-from serve.batcher import Done
+from serve.batching.batcher import Done
+from serve.batching.statistics import ModelStatistics
 from serve.blocks import Fit
 from serve.errors import ModelNotFoundError, RequestError, Violation
 from serve.metadata import Kind, ModelMetadata
-from serve.statistics import ModelStatistics
 
 __all__ = ["Catalogue", "Changed", "Held", "ModelState", "Queue", "Room", "Served", "State", "find", "pick"]
 
@@ -76,7 +76,7 @@ class Room(Protocol):
 
 
 class Queue(Protocol):
-    """Where the work for one model waits; see `serve.batcher.Batcher`."""
+    """Where the work for one model waits; see `serve.batching.batcher.Batcher`."""
 
     @property
     def budget(self) -> Room:
@@ -93,7 +93,7 @@ class Queue(Protocol):
 
 
 class Served(Protocol):
-    """One model that can be called; see `serve.models.Model`."""
+    """One model that can be called; see `serve.lifecycle.models.Model`."""
 
     @property
     def name(self) -> str:

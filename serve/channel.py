@@ -19,8 +19,8 @@ from grpc_health.v1 import health_pb2
 
 from serve.errors import ConfigError, OverloadError, ServeError, UnavailableError
 from serve.pb.symae.v1 import symae_pb2 as pb
-from serve.pem import read_pem
-from serve.status import from_call
+from serve.protocol.status import from_call
+from serve.security.pem import read_pem
 
 __all__ = [
     "MAX_MESSAGE",

@@ -6,7 +6,7 @@
     async with AsyncClient("models.example:443", tls=Tls(), token=token, patience=30) as client:
         result = await client.using(timeout=5).reconstruct([noisy], masks=[holes], keep_known=True)
 
-The calls themselves stand in `serve.methods`. Both raise the class that the server raised; see `serve.errors`.
+The calls themselves stand in `serve.calling.methods`. Both raise the class that the server raised; see `serve.errors`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from typing import Any, Self, TypeVar
 import grpc
 import grpc.aio
 
+from serve.calling.methods import Calls, Rpc, Stream
 from serve.channel import CallOptions, Tls, health_request, health_stub, is_healthy, is_unhealthy, open_channel
-from serve.methods import Calls, Rpc, Stream
-from serve.status import from_call
+from serve.protocol.status import from_call
 
 __all__ = ["AsyncClient", "Client", "Connection", "Tls"]
 

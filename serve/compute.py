@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serve import runs
-from serve.batcher import Done
+from serve.batching.batcher import Done
 from serve.blocks import MIN_COST, Block, Fit, Limits
 from serve.catalogue import Served
 from serve.config import ServeConfig
 from serve.errors import RequestError, Violation
-from serve.ticket import Ticket
+from serve.protocol.ticket import Ticket
 
 __all__ = ["Answer", "Compute", "Job"]
 

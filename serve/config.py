@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from serve.errors import ConfigError
-from serve.logs import FORMATS, LEVELS
+from serve.observing.logs import FORMATS, LEVELS
 
 __all__ = ["ServeConfig", "is_loopback"]
 

@@ -16,7 +16,7 @@
     |- FaultError         INTERNAL: our fault; the cause is in the server's log
     `- CallError            any other status that a call can end with
 
-The client raises the same classes that the server raised: `serve.status` carries them over the wire.
+The client raises the same classes that the server raised: `serve.protocol.status` carries them over the wire.
 """
 
 from __future__ import annotations

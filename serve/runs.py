@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serve import tiling
-from serve.batcher import Done
+from serve.batching.batcher import Done
 from serve.blocks import Block
 from serve.catalogue import Served
 from serve.errors import RequestError, Violation

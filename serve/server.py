@@ -23,29 +23,29 @@ from typing import TYPE_CHECKING
 
 from grpc_health.v1 import health_pb2
 
-from serve import reflected
-from serve.address import check_free
 from serve.catalogue import Catalogue
 from serve.compute import Compute
 from serve.config import ServeConfig
 from serve.cpu import usable_cpus
 from serve.errors import AddressError
-from serve.health import DESCRIPTOR as HEALTH
-from serve.health import Health
-from serve.inference import InferenceService
-from serve.listening import Listener
-from serve.observing import Observing
-from serve.probes import HealthPort
+from serve.observing.observers import Observing
+from serve.observing.watchdog import Watchdog
 from serve.process import settle
-from serve.rpc import Rpc
-from serve.service import SymaeService
-from serve.ticket import Observer
-from serve.watchdog import Watchdog
+from serve.protocol import reflected
+from serve.protocol.address import check_free
+from serve.protocol.health import DESCRIPTOR as HEALTH
+from serve.protocol.health import Health
+from serve.protocol.inference import InferenceService
+from serve.protocol.listening import Listener
+from serve.protocol.probes import HealthPort
+from serve.protocol.rpc import Rpc
+from serve.protocol.service import SymaeService
+from serve.protocol.ticket import Observer
 
 if TYPE_CHECKING:
-    from serve.models import Models
+    from serve.lifecycle.models import Models
+    from serve.lifecycle.watch import Watch
     from serve.session import Session
-    from serve.watch import Watch
 
 __all__ = ["Server", "load_sessions", "running", "serve_until_stopped"]
 
@@ -54,8 +54,8 @@ log = logging.getLogger(__name__)
 
 
 def load_sessions(repository: Path, config: ServeConfig) -> list[Session]:
-    """Load what is to be served and not watched; see `serve.follow.Follower.load`."""
-    from serve.follow import Follower  # a process that only takes calls loads no runtime
+    """Load what is to be served and not watched; see `serve.lifecycle.follow.Follower.load`."""
+    from serve.lifecycle.follow import Follower  # a process that only takes calls loads no runtime
 
     return Follower(repository, config).load().sessions
 
@@ -66,7 +66,7 @@ class Server:
     Args:
         models: what can be called; closed by `drain`.
         config: limits and address.
-        held: the address is held for this process and others, which all listen on it; see `serve.address`.
+        held: the address is held for this process and others, which all listen on it; see `serve.protocol.address`.
         observers: who is told of every request, beside those that the configuration asks for.
 
     Attributes:
@@ -178,7 +178,7 @@ def serve_until_stopped(
         ready: called once with HOST:PORT.
         watch: what loaded them, if they are to follow their repository.
     """
-    from serve.models import Models
+    from serve.lifecycle.models import Models
 
     settle()
 
@@ -196,7 +196,7 @@ def serve_until_stopped(
 @contextmanager
 def running(sessions: Sequence[Session], config: ServeConfig, watch: Watch | None = None) -> Iterator[str]:
     """Serve from a thread of this process; yields HOST:PORT and drains at the end."""
-    from serve.models import Models
+    from serve.lifecycle.models import Models
 
     started: list[str] = []
     failed: list[BaseException] = []

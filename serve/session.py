@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from serve.batching.waiting import BatchLimits
 from serve.captured import Captured, counts_up_to, uncaptured
 from serve.errors import FaultError, RepositoryError
 from serve.memory import shrink_arena, trim_heap
@@ -19,7 +20,6 @@ from serve.metadata import KEY, Kind, MetadataError, ModelMetadata
 from serve.providers import RuntimeOptions, nodes_by_provider, open_runtime
 from serve.repository import ModelFile, find_models
 from serve.runtime_options import CUDA
-from serve.waiting import BatchLimits
 
 __all__ = ["INPUTS", "OUTPUTS", "RuntimeOptions", "Session", "open_only", "open_session"]
 

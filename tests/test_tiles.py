@@ -11,7 +11,7 @@ from export.graph import AutoencoderGraph, EncoderGraph, SegmenterGraph
 from export.repository import add_version
 from export.run import export_model
 from serve import errors
-from serve.calls import reconstruct_request
+from serve.calling.requests import reconstruct_request
 from serve.client import Client
 from serve.config import ServeConfig
 from serve.server import load_sessions, running

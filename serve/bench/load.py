@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from serve import calls
+from serve.calling.requests import classify_request, embed_request, reconstruct_request, segment_request
 from serve.channel import SERVICE
 from serve.errors import JobError
 from serve.metadata import Kind
@@ -22,10 +22,10 @@ ENCODINGS: tuple[Encoding, ...] = ("raw", "jpeg", "png")
 DISTINCT = 8  # requests that are sent in turn, so that no cache of the processor holds the only one
 GRAIN = 8  # pixels between the knots of the pictures: detail as in a photograph, so that JPEG has its usual size
 _CALLS = {
-    "autoencoder": ("Reconstruct", calls.reconstruct_request),
-    "encoder": ("Embed", calls.embed_request),
-    "classifier": ("Classify", calls.classify_request),
-    "segmenter": ("Segment", calls.segment_request),
+    "autoencoder": ("Reconstruct", reconstruct_request),
+    "encoder": ("Embed", embed_request),
+    "classifier": ("Classify", classify_request),
+    "segmenter": ("Segment", segment_request),
 }
 
 

@@ -15,12 +15,12 @@ from serve.bench.load import Encoding, Load, Payload
 from serve.bench.raw import in_process, raw_runtime
 from serve.bench.sample import Figures
 from serve.bench.worker import Worker
+from serve.calling.results import ModelInfo
 from serve.channel import Access
 from serve.client import Client
 from serve.config import ServeConfig
 from serve.errors import JobError
 from serve.options import resolve
-from serve.results import ModelInfo
 
 __all__ = ["BATCHES", "Level", "Measured", "Target", "Wishes", "measure"]
 

@@ -70,9 +70,9 @@ def in_process(models: Path, config: ServeConfig) -> Bench:
 
 async def _callers(sessions: Any, config: ServeConfig, payload: Payload, load: Load, stop: Stop) -> Sample:
     from serve.compute import Compute
-    from serve.models import Models
-    from serve.service import SymaeService
-    from serve.ticket import Ticket
+    from serve.lifecycle.models import Models
+    from serve.protocol.service import SymaeService
+    from serve.protocol.ticket import Ticket
 
     models, log, watch = Models(sessions, config), Log(), Watch(os.getpid())
     with ThreadPoolExecutor(config.threads or None) as threads:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from serve.batcher import WORTH_A_THREAD, Done
+from serve.batching.batcher import WORTH_A_THREAD, Done
 from serve.errors import FaultError, ServeError, UnavailableError
 from serve.fronts.layout import Layouts
 from serve.fronts.link import Link, open_link

@@ -16,7 +16,7 @@ import sys
 from serve.config import ServeConfig
 from serve.errors import ServeError
 from serve.fronts.control import Control, Failed, Start
-from serve.logs import configure
+from serve.observing.logs import configure
 
 __all__ = ["LAST_BYTES", "drain_seconds", "main", "told_to_stop"]
 
@@ -58,8 +58,8 @@ def _be(start: Start, descriptors: list[int], control: Control) -> None:
         asyncio.run(Front(start, descriptors, control).serve())
         return
     from serve.fronts.device import serve
+    from serve.lifecycle.watch import Watch
     from serve.process import settle
-    from serve.watch import Watch
 
     watch = Watch(start.models, start.config)
     sessions = watch.load()

@@ -14,9 +14,9 @@ from serve.fronts.child import LAST_BYTES, drain_seconds, told_to_stop
 from serve.fronts.control import Control, Document, Linked, Ready, Start
 from serve.fronts.owner import Owner
 from serve.fronts.seen import open_metrics
-from serve.models import Models
+from serve.lifecycle.models import Models
+from serve.lifecycle.watch import Watch
 from serve.session import Session
-from serve.watch import Watch
 
 __all__ = ["serve"]
 

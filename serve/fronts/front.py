@@ -10,7 +10,6 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
-from serve.counts import RequestCounts
 from serve.fronts import messages
 from serve.fronts.arena import Arena
 from serve.fronts.board import Board
@@ -19,6 +18,7 @@ from serve.fronts.control import Control, Document, Linked, Lost, Ready, Start
 from serve.fronts.plain import plain_counts
 from serve.fronts.remote import RemoteModels
 from serve.fronts.segment import Segment
+from serve.observing.counts import RequestCounts
 from serve.process import settle
 from serve.server import Server
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from serve.batching.statistics import ModelStatistics
 from serve.catalogue import ModelState
-from serve.counts import RequestCounts
 from serve.fronts import messages
 from serve.fronts.board import MODELS, Board
 from serve.fronts.caller import Caller
@@ -21,8 +21,8 @@ from serve.fronts.messages import Offer, Offers, Tally, Totals
 from serve.fronts.plain import counts_of, merged, plain, statistics_of
 from serve.fronts.segment import Segment
 from serve.fronts.tallies import Tallies
-from serve.models import Model, Models
-from serve.statistics import ModelStatistics
+from serve.lifecycle.models import Model, Models
+from serve.observing.counts import RequestCounts
 
 __all__ = ["Offered", "Owner", "Seen"]
 

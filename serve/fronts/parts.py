@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from serve.batcher import Done
+from serve.batching.batcher import Done
 
 __all__ = ["Parts", "copy_all"]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from serve.counts import RequestCounts
-from serve.histogram import Histogram
-from serve.statistics import ModelStatistics
+from serve.batching.statistics import ModelStatistics
+from serve.observing.counts import RequestCounts
+from serve.observing.histogram import Histogram
 
 __all__ = ["Plain", "PlainError", "counts_of", "merged", "plain", "plain_counts", "statistics_of"]
 

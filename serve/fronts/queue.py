@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from serve.batcher import WORTH_A_THREAD, Done
+from serve.batching.batcher import WORTH_A_THREAD, Done
+from serve.batching.motion import PATIENCE
 from serve.errors import DeadlineError, OverloadError, RequestError, UnavailableError, Violation
 from serve.fronts.arena import Arena, FullError
 from serve.fronts.board import Board
@@ -21,7 +22,6 @@ from serve.fronts.messages import Submit
 from serve.fronts.parts import Parts, copy_all
 from serve.fronts.peer import GONE, Peer
 from serve.metadata import ModelMetadata
-from serve.motion import PATIENCE
 
 __all__ = ["RemoteQueue", "Replica"]
 
@@ -129,7 +129,7 @@ class RemoteQueue:
         return bool(self._asked) and time.monotonic() - self._moved > max(seconds, PATIENCE * self._longest)
 
     async def submit(self, inputs: tuple[Array, ...], outputs: tuple[str, ...], expires: float) -> Done:
-        """Run the model on a block of images of one size; see `serve.batcher.Batcher.submit`.
+        """Run the model on a block of images of one size; see `serve.batching.batcher.Batcher.submit`.
 
         Raises:
             OverloadError: the shared memory is full.

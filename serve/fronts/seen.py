@@ -9,16 +9,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from serve.batching.statistics import ModelStatistics
 from serve.catalogue import Catalogue, ModelState
 from serve.config import ServeConfig
-from serve.counts import RequestCounts
 from serve.fronts.owner import Owner, Seen
+from serve.lifecycle.models import Models
 from serve.metadata import ModelMetadata
-from serve.models import Models
-from serve.statistics import ModelStatistics
+from serve.observing.counts import RequestCounts
 
 if TYPE_CHECKING:
-    from serve.endpoint import Endpoint
+    from serve.observing.endpoint import Endpoint
 
 __all__ = ["open_metrics"]
 
@@ -40,8 +40,8 @@ def open_metrics(owner: Owner, models: Models, config: ServeConfig, index: int) 
     """
     if not config.metrics_address:
         return None
-    from serve.endpoint import Endpoint
-    from serve.metrics import Metrics
+    from serve.observing.endpoint import Endpoint
+    from serve.observing.metrics import Metrics
 
     host, _, port = config.metrics_address.rpartition(":")
     address = f"{host}:{int(port) + index}" if index and port.isdigit() and int(port) else config.metrics_address
@@ -64,7 +64,7 @@ class _Queue:
 
 
 class _Row:
-    """One model, as `serve.metrics` reads it."""
+    """One model, as `serve.observing.metrics` reads it."""
 
     def __init__(self, seen: Seen, limit: int) -> None:
         self.name: str = seen.model.name
@@ -76,7 +76,7 @@ class _Row:
 
 
 class _View:
-    """All models, as `serve.metrics` reads them."""
+    """All models, as `serve.observing.metrics` reads them."""
 
     def __init__(self, owner: Owner, models: Models, limit: int) -> None:
         self._owner, self._models, self._limit = owner, models, limit

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 
+from serve.batching.statistics import ModelStatistics, Spent
 from serve.fronts.plain import Plain, merged, plain, statistics_of
-from serve.statistics import ModelStatistics, Spent
 
 __all__ = ["SharedStatistics"]
 

@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from serve.address import HeldAddress
 from serve.config import ServeConfig
 from serve.errors import FaultError, ServeError
 from serve.fronts.board import Board
 from serve.fronts.child import MARGIN, drain_seconds
 from serve.fronts.control import Document, Failed, Lost, Ready, Role, Start
 from serve.fronts.spawn import Child, link, spawn
+from serve.protocol.address import HeldAddress
 
 __all__ = ["Supervisor", "serve_with_fronts"]
 

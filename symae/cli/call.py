@@ -64,8 +64,8 @@ def reconstruct(
       symae reconstruct noisy/ --out clean/ --address localhost:50051
       symae reconstruct torn.png --mask holes.png --keep-known --out mended/ --models models/
     """
-    from serve import batch
-    from serve.connect import connected
+    from serve.calling import batch
+    from serve.calling.connect import connected
 
     with connected("autoencoder", address, models, _say, access) as client:
         _report(batch.reconstruct(client, images, out, model=model, mask=mask, keep_known=keep_known))
@@ -84,8 +84,8 @@ def classify(
     Example:
       symae classify photos/ --out results/ --address localhost:50051
     """
-    from serve import batch
-    from serve.connect import connected
+    from serve.calling import batch
+    from serve.calling.connect import connected
 
     with connected("classifier", address, models, _say, access) as client:
         outcome = batch.classify(client, images, out, model=model, top=top)
@@ -105,8 +105,8 @@ def segment(
     Example:
       symae segment street/ --out results/ --models models/
     """
-    from serve import batch
-    from serve.connect import connected
+    from serve.calling import batch
+    from serve.calling.connect import connected
 
     with connected("segmenter", address, models, _say, access) as client:
         _report(batch.segment(client, images, out, model=model))

@@ -26,7 +26,7 @@ def health(address: str, service: str, access: Any) -> None:
       symae health 127.0.0.1:50051
       symae health --service photos-autoencoder
     """
-    from serve.healthcheck import check_health
+    from serve.calling.healthcheck import check_health
 
     check_health(address, service, access)
     click.echo(f"{service or 'the server'} at {address} serves")

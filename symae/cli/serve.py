@@ -92,7 +92,7 @@ def serve(
         click.echo(resolved.to_toml(), nl=False)
         return
 
-    from serve.logs import configure
+    from serve.observing.logs import configure
     from serve.shipped import about_shipped, shipped_models
 
     configure(resolved.config.log_level, resolved.config.log_format)
@@ -107,7 +107,7 @@ def _serve(models: Path, config: ServeConfig) -> None:
     def ready(address: str) -> None:
         click.echo(f"ready on {address}")
 
-    from serve.listening import Listener
+    from serve.protocol.listening import Listener
 
     Listener.of(config)  # what is wrong with its files is said before anything is loaded
     if config.processes:
@@ -116,8 +116,8 @@ def _serve(models: Path, config: ServeConfig) -> None:
         serve_with_fronts(models, config, ready, told=click.echo)
         return
 
+    from serve.lifecycle.watch import Watch
     from serve.server import serve_until_stopped
-    from serve.watch import Watch
 
     watch = Watch(models, config)
     sessions = watch.load()

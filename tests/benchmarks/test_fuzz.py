@@ -32,14 +32,14 @@ def test_a_sound_server_passes(shipped):
 
 
 def test_a_fault_is_found_and_shown(shipped, monkeypatch):
-    monkeypatch.setattr("serve.inference_about.index", lambda models: 1 / 0)
+    monkeypatch.setattr("serve.protocol.inference_about.index", lambda models: 1 / 0)
     result = run(shipped)
     assert result.exit_code == 1
     assert "/inference.GRPCInferenceService/RepositoryIndex INTERNAL: the server failed on this" in result.output
 
 
 def test_a_fault_that_a_stream_tells_as_a_message_is_found(shipped, monkeypatch):
-    monkeypatch.setattr("serve.inference.read_timeout", lambda request: 1 / 0)
+    monkeypatch.setattr("serve.protocol.inference.read_timeout", lambda request: 1 / 0)
     result = run(shipped, minutes=0.06)
     assert "/inference.GRPCInferenceService/ModelStreamInfer INTERNAL: told within the stream" in result.output
 

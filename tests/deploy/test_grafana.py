@@ -6,8 +6,8 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
-from serve.counts import RequestCounts
-from serve.metrics import Metrics
+from serve.observing.counts import RequestCounts
+from serve.observing.metrics import Metrics
 
 BOARD = json.loads((Path(__file__).parents[2] / "deploy/grafana/symae.json").read_text())
 

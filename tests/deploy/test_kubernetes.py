@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from serve.calling.healthcheck import check_health
 from serve.channel import Access
-from serve.healthcheck import check_health
 from serve.options import resolve
 from serve.pb.symae.v1 import symae_pb2
 from serve.server import load_sessions, running

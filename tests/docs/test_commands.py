@@ -149,7 +149,7 @@ def test_every_limit_is_a_key_of_the_configuration():
 
 
 def test_every_metric_is_one_that_is_told():
-    told = (ROOT / "serve/metrics.py").read_text()
+    told = (ROOT / "serve/observing/metrics.py").read_text()
     named = re.findall(r"`(symae_[a-z_]+)", PAGES["docs/serving.md"])
     assert len(named) > 10
     assert all(name.removesuffix("_total") in told for name in named)

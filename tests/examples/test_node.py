@@ -18,7 +18,7 @@ from serve.channel import SERVICE_CONFIG
 from serve.client import Client
 from serve.errors import OverloadError, UnavailableError
 from serve.pb.symae.v1 import symae_pb2 as pb
-from serve.status import to_wire
+from serve.protocol.status import to_wire
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/node"

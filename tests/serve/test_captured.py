@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from serve.batching.waiting import BatchLimits
 from serve.captured import Captured, counts_up_to
 from serve.repository import find_models
 from serve.session import OUTPUTS, RuntimeOptions, Session, open_session
-from serve.waiting import BatchLimits
 
 
 class Counted:

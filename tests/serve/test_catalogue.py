@@ -32,5 +32,5 @@ def test_what_is_meant_must_be_clear(kind, name, error, message):
 
 
 def test_the_server_loads_no_runtime_before_it_loads_models():
-    code = "import sys, serve.server, serve.service\nassert 'onnxruntime' not in sys.modules"
+    code = "import sys, serve.server, serve.protocol.service\nassert 'onnxruntime' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

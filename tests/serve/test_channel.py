@@ -17,7 +17,7 @@ from serve import errors
 from serve.channel import SERVICE, CallOptions, Tls
 from serve.client import AsyncClient, Client
 from serve.pb.symae.v1 import symae_pb2 as pb
-from serve.status import to_wire
+from serve.protocol.status import to_wire
 
 needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl command")
 

@@ -4,7 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from serve import calls, errors
+from serve import errors
+from serve.calling.requests import embed_request
 from serve.channel import SERVICE_CONFIG
 from serve.client import AsyncClient, Client
 from serve.config import ServeConfig
@@ -13,8 +14,8 @@ from serve.server import load_sessions, running
 
 def test_methods_have_the_signatures_of_their_builders():
     for client in (Client, AsyncClient):
-        assert inspect.signature(inspect.unwrap(client.embed)) == inspect.signature(calls.embed_request)
-        assert client.embed.__doc__ == calls.embed_request.__doc__
+        assert inspect.signature(inspect.unwrap(client.embed)) == inspect.signature(embed_request)
+        assert client.embed.__doc__ == embed_request.__doc__
 
 
 def test_only_unavailable_is_tried_again():

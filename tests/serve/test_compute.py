@@ -11,9 +11,9 @@ from serve.blocks import Block
 from serve.compute import Answer, Compute, Job
 from serve.config import ServeConfig
 from serve.errors import OverloadError, RequestError
-from serve.models import Models
+from serve.lifecycle.models import Models
+from serve.protocol.ticket import Ticket
 from serve.server import load_sessions
-from serve.ticket import Ticket
 
 CONFIG = ServeConfig(threads=1, queue_pixels=8192, max_image_pixels=4096, max_message_bytes=20_000)
 

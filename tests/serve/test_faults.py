@@ -20,7 +20,7 @@ from serve.bench.generator import generator
 from serve.bench.load import Load, Payload
 from serve.bench.usage import usage_of
 from serve.bench.worker import Worker
-from serve.calls import embed_request, reconstruct_request
+from serve.calling.requests import embed_request, reconstruct_request
 from serve.channel import Access
 from serve.client import Client
 from serve.config import ServeConfig

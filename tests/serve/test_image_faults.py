@@ -16,8 +16,8 @@ from serve import errors
 from serve.client import Client
 from serve.config import ServeConfig
 from serve.pb.inference import inference_pb2 as open_pb
+from serve.protocol.status import from_call
 from serve.server import load_sessions, running
-from serve.status import from_call
 
 SIDE = 24
 RNG = np.random.default_rng(7)

@@ -10,12 +10,12 @@ import pytest
 from onnx import helper
 
 from serve import providers
+from serve.batching.waiting import BatchLimits
 from serve.errors import ConfigError, RepositoryError
 from serve.providers import open_runtime
 from serve.repository import ModelFile, find_models
 from serve.runtime_options import CPU, CUDA, TENSORRT, RuntimeOptions
 from serve.session import OUTPUTS, open_session
-from serve.waiting import BatchLimits
 
 HAVE = onnxruntime.get_available_providers()
 needs_gpu = pytest.mark.skipif(not providers._has_nvidia_gpu(), reason="needs an NVIDIA GPU and onnxruntime-gpu")

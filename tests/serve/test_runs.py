@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from serve import tiling
-from serve.batcher import Batcher
+from serve.batching.batcher import Batcher
+from serve.batching.waiting import BatchLimits
 from serve.blocks import Block, Fit
 from serve.errors import DeadlineError, FaultError, RequestError
-from serve.models import Model
+from serve.lifecycle.models import Model
 from serve.runs import IN_FLIGHT, check_reply, check_sizes, run_block
-from serve.waiting import BatchLimits
 
 LIMIT = 256
 

@@ -2,10 +2,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from serve.batching.waiting import BatchLimits
 from serve.errors import ConfigError, FaultError, RepositoryError
 from serve.repository import find_models
 from serve.session import OUTPUTS, RuntimeOptions, Session, open_only, open_session
-from serve.waiting import BatchLimits
 
 OPTIONS = RuntimeOptions(("CPU",), threads=1)
 

@@ -41,7 +41,10 @@ def test_generated_stubs_are_fresh(tmp_path, proto):
         assert (ROOT / path).read_bytes() == (tmp_path / path).read_bytes(), f"{path} is stale: run make stubs"
 
 
-BOTH = ["import tritonclient.grpc, tritonclient.grpc.aio", "import serve.client, serve.server, serve.inference"]
+BOTH = [
+    "import tritonclient.grpc, tritonclient.grpc.aio",
+    "import serve.client, serve.server, serve.protocol.inference",
+]
 
 
 @pytest.mark.parametrize("order", [BOTH, BOTH[::-1]])

@@ -17,7 +17,7 @@ from serve.fronts.board import Board
 from serve.fronts.owner import Owner
 from serve.fronts.remote import RemoteModels
 from serve.fronts.segment import Segment, create
-from serve.models import Models
+from serve.lifecycle.models import Models
 
 
 class Inverting:

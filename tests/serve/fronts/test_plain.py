@@ -4,10 +4,10 @@ import pytest
 from grpc import StatusCode
 
 from serve import errors
-from serve.counts import RequestCounts
+from serve.batching.statistics import ModelStatistics, Spent
 from serve.fronts.plain import PlainError, counts_of, merged, plain, plain_counts, statistics_of
-from serve.statistics import ModelStatistics, Spent
-from serve.ticket import Ticket
+from serve.observing.counts import RequestCounts
+from serve.protocol.ticket import Ticket
 
 DURATIONS = {"joining": 0.5, "running": 2.0, "splitting": 0.25}
 

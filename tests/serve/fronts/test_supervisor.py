@@ -21,12 +21,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from onnx import helper
 
 from serve import errors
+from serve.calling.results import read_embeddings
 from serve.client import Client
 from serve.pb.inference import inference_pb2 as inference
 from serve.pb.symae.v1 import symae_pb2 as pb
 from serve.pb.symae.v1.symae_pb2_grpc import SymaeServiceStub
-from serve.results import read_embeddings
-from serve.status import from_call
+from serve.protocol.status import from_call
 
 SYMAE = (sys.executable, "-c", "from symae.cli import main; main()")
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING

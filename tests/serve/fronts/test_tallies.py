@@ -1,10 +1,10 @@
 import pytest
 
+from serve.batching.statistics import ModelStatistics, Spent
 from serve.fronts.messages import Tally
 from serve.fronts.plain import PlainError, plain
 from serve.fronts.shared import SharedStatistics
 from serve.fronts.tallies import Tallies
-from serve.statistics import ModelStatistics, Spent
 
 
 def tally(times, number=1):

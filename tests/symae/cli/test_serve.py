@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from serve import server, shipped, watch
+from serve import server, shipped
+from serve.lifecycle import watch
 from serve.options import options
 from symae.cli import main
 

@@ -1,0 +1,1 @@
+"""Who may call: certificates and tokens, read again when they change."""
