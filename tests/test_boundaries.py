@@ -10,11 +10,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 WINGS = {"symae", "export", "serve"}
-# Four leaves of `serve` are the common ground: pixels, which images are meant, files that appear whole, and what a
-# model says of itself.
+# Five leaves of `serve` are the common ground: pixels, which images are meant, files that appear whole, what a model
+# says of itself, and how many processors there are.
 ALLOWED = {
     "serve": set(),
-    "export": {"symae", "serve.metadata"},
+    "export": {"symae", "serve.cpu", "serve.metadata"},
     "symae": {"serve.files", "serve.image", "serve.paths"},
     "symae/cli": {"symae", "export", "serve"},
     "symae/demo": {"symae", "export", "serve"},

@@ -24,6 +24,7 @@ from serve.fronts.child import MARGIN, drain_seconds
 from serve.fronts.control import Document, Failed, Lost, Ready, Role, Start
 from serve.fronts.spawn import Child, link, spawn
 from serve.protocol.address import HeldAddress
+from serve.protocol.probes import REMEDY
 
 __all__ = ["Supervisor", "serve_with_fronts"]
 
@@ -54,7 +55,7 @@ def serve_with_fronts(
             address = addresses.enter_context(contextlib.closing(HeldAddress(config.address))).address
             held = replace(config, address=address)
             if config.health_address:
-                health = HeldAddress(config.health_address, "--health-address")
+                health = HeldAddress(config.health_address, REMEDY)
                 held = replace(held, health_address=addresses.enter_context(contextlib.closing(health)).address)
             await Supervisor(models, held).run(lambda: ready(held.address), told)
 

@@ -13,12 +13,12 @@ __all__ = ["HeldAddress", "check_free"]
 TRIES = 10  # to find a port that is free in both families of "localhost"
 
 
-def check_free(address: str, remedy: str = "--address") -> None:
+def check_free(address: str, remedy: str = "choose another --address") -> None:
     """Try the address with a plain socket: gRPC would say why only in a log of its own, and vaguely.
 
     Args:
         address: HOST:PORT.
-        remedy: what to choose another of, where it is taken.
+        remedy: what to do where it is taken.
 
     Raises:
         AddressError: it is malformed, in use, or not this machine's.
@@ -45,7 +45,7 @@ class HeldAddress:
 
     Args:
         address: HOST:PORT; port 0 takes a free one.
-        remedy: what to choose another of, where it is taken.
+        remedy: what to do where it is taken.
 
     Attributes:
         address: with the port that it has.
@@ -54,7 +54,7 @@ class HeldAddress:
         AddressError: it is malformed, in use, or not this machine's.
     """
 
-    def __init__(self, address: str, remedy: str = "--address") -> None:
+    def __init__(self, address: str, remedy: str = "choose another --address") -> None:
         check_free(address, remedy)
         self._sockets: list[socket.socket] = []
         host, _, port = address.rpartition(":")
@@ -117,4 +117,4 @@ def _places(address: str) -> list[tuple[int, tuple[str, int] | tuple[str, int, i
 
 
 def _cannot(address: str, error: OSError, remedy: str) -> AddressError:
-    return AddressError(f"cannot listen on {address}: {error.strerror}; choose another {remedy}")
+    return AddressError(f"cannot listen on {address}: {error.strerror}; {remedy}")

@@ -12,7 +12,9 @@ from serve.errors import AddressError
 from serve.protocol.address import check_free
 from serve.protocol.health import Health
 
-__all__ = ["HealthPort"]
+__all__ = ["REMEDY", "HealthPort"]
+
+REMEDY = "choose another --health-address"
 
 
 class HealthPort:
@@ -42,11 +44,11 @@ class HealthPort:
         if not self.address:
             return
         if not self._held:
-            check_free(self.address, "--health-address")
+            check_free(self.address, REMEDY)
         try:
             port = self._server.add_insecure_port(self.address)
         except RuntimeError as error:
-            raise AddressError(f"cannot listen on {self.address}: choose another --health-address") from error
+            raise AddressError(f"cannot listen on {self.address}: {REMEDY}") from error
         self.address = f"{self.address.rpartition(':')[0]}:{port}"
         await self._server.start()
 

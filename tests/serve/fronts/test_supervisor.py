@@ -71,8 +71,8 @@ def until(true, seconds=20.0):
 
 
 def segments():
-    """What lies in shared memory by name, but for what data loaders of other processes put there meanwhile."""
-    return {path.name for path in Path("/dev/shm").iterdir() if not path.name.startswith("torch_")}
+    """What lies in shared memory by name, but for what loaders and pools of other processes put there."""
+    return {path.name for path in Path("/dev/shm").iterdir() if not path.name.startswith(("torch_", "sem.mp-"))}
 
 
 class Caller:
