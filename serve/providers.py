@@ -26,7 +26,7 @@ from serve.errors import ConfigError, RepositoryError
 from serve.repository import ModelFile
 from serve.runtime_options import CPU, CUDA, OPENVINO, TENSORRT, RuntimeOptions, attempts, chain
 
-__all__ = ["RuntimeOptions", "nodes_by_provider", "open_runtime"]
+__all__ = ["RuntimeOptions", "has_nvidia_gpu", "nodes_by_provider", "open_runtime"]
 
 PREFERRED = (CUDA, OPENVINO, CPU)
 GPU = (CUDA, TENSORRT)
@@ -76,7 +76,7 @@ def nodes_by_provider(runtime: Any) -> Counter[str]:
 
 
 def _open(file: ModelFile, provider: str, options: RuntimeOptions) -> onnxruntime.InferenceSession:
-    if provider in GPU and not _has_nvidia_gpu():
+    if provider in GPU and not has_nvidia_gpu():
         raise _NotStartedError("there is no NVIDIA GPU here, or no driver for it")
     runtime = onnxruntime.InferenceSession(
         file.path.read_bytes(),  # of a path, older ones take weights from beside it whatever they are told
@@ -115,7 +115,7 @@ def _choose(names: tuple[str, ...]) -> tuple[str, ...]:
     """
     available = onnxruntime.get_available_providers()
     if not names:
-        return tuple(name for name in PREFERRED if name in available and (name not in GPU or _has_nvidia_gpu()))
+        return tuple(name for name in PREFERRED if name in available and (name not in GPU or has_nvidia_gpu()))
     full = [name if name.endswith("ExecutionProvider") else f"{name}ExecutionProvider" for name in names]
     by_lower = {name.lower(): name for name in available}
     if missing := [name for name in full if name.lower() not in by_lower]:
@@ -124,7 +124,7 @@ def _choose(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @functools.cache
-def _has_nvidia_gpu() -> bool:
+def has_nvidia_gpu() -> bool:
     """Ask the driver itself: the CUDA provider of a wheel without a GPU only fails, loudly, when it is tried."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")

@@ -40,6 +40,7 @@ COMMANDS = {  # name -> (module of this package, one line of help), in the order
     "segment": "call",
     "bench": "bench",
     "demo": "demo",
+    "doctor": "doctor",
 }
 
 

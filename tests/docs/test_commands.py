@@ -22,7 +22,14 @@ from serve.config import ServeConfig
 from serve.options import resolve
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("docs/serving.md", "docs/calling.md", "docs/embedding.md", "docs/training.md", "docs/scaling.md")
+DOCUMENTS = (
+    "docs/serving.md",
+    "docs/calling.md",
+    "docs/embedding.md",
+    "docs/training.md",
+    "docs/scaling.md",
+    "docs/installation.md",
+)
 PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS}
 ADDRESS = "127.0.0.1:50051"
 README = (ROOT / "README.md").read_text(encoding="utf-8")

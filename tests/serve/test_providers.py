@@ -18,9 +18,9 @@ from serve.runtime_options import CPU, CUDA, TENSORRT, RuntimeOptions
 from serve.session import OUTPUTS, open_session
 
 HAVE = onnxruntime.get_available_providers()
-needs_gpu = pytest.mark.skipif(not providers._has_nvidia_gpu(), reason="needs an NVIDIA GPU and onnxruntime-gpu")
+needs_gpu = pytest.mark.skipif(not providers.has_nvidia_gpu(), reason="needs an NVIDIA GPU and onnxruntime-gpu")
 no_gpu = pytest.mark.skipif(
-    CUDA not in HAVE or providers._has_nvidia_gpu(), reason="needs onnxruntime-gpu on a machine without a GPU"
+    CUDA not in HAVE or providers.has_nvidia_gpu(), reason="needs onnxruntime-gpu on a machine without a GPU"
 )
 
 
@@ -64,7 +64,7 @@ def test_what_does_not_start_is_said_and_the_next_is_tried(file, caplog):
 @pytest.mark.parametrize("name", ["CUDA", "TensorRT"])
 def test_a_provider_whose_libraries_are_missing_does_not_pass_for_one_that_runs(file, monkeypatch, name, capfd):
     """ONNX Runtime itself goes on with the CPU, for CUDA without an error, for TensorRT with words on stdout."""
-    monkeypatch.setattr(providers, "_has_nvidia_gpu", lambda: True)
+    monkeypatch.setattr(providers, "has_nvidia_gpu", lambda: True)
     with pytest.raises(ConfigError, match=f"(?i){name}ExecutionProvider was asked for and does not start: "):
         open_runtime(file, RuntimeOptions((name,), 1))
     assert capfd.readouterr().out == ""
