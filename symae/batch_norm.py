@@ -40,23 +40,28 @@ class _SharedBatchNorm(nn.BatchNorm2d):
         if not (self.training and dist.is_initialized()):
             return super().forward(x)
         wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
-        count = wide.new_tensor([x.numel() / x.shape[1]])
-        sums = _summed(torch.cat([wide.sum((0, 2, 3)), count]))  # (C + 1,)
+        count = wide.new_tensor([x.numel() / x.shape[1]], dtype=torch.float64)
+        sums = _summed(torch.cat([_wide_sum(wide), count]))  # (C + 1,)
         number = sums[-1].detach()
         mean = sums[:-1] / number
-        centred = wide - mean[:, None, None]
-        variance = _summed(centred.square().sum((0, 2, 3))) / number
+        centred = wide - mean.to(wide.dtype)[:, None, None]
+        variance = _summed(_wide_sum(centred.square())) / number
         self._follow(mean.detach(), variance.detach() * number / (number - 1))
-        scale = (variance + self.eps).rsqrt() * self.weight
+        scale = (variance + self.eps).rsqrt().to(wide.dtype) * self.weight
         return torch.addcmul(self.bias[:, None, None], centred, scale[:, None, None]).to(x.dtype)
 
     def _follow(self, mean: Tensor, variance: Tensor) -> None:
         """Move the running statistics."""
         assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
         assert self.momentum is not None
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance, self.momentum)
+        self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+        self.running_var.lerp_(variance.to(self.running_var.dtype), self.momentum)
         self.num_batches_tracked.add_(1)
+
+
+def _wide_sum(x: Tensor) -> Tensor:
+    """Sum each channel in double precision, as PyTorch's own layer does on a CPU."""
+    return x.sum((0, 2, 3), dtype=torch.float64)
 
 
 class _Sum(torch.autograd.Function):
