@@ -1,6 +1,6 @@
 """What an installation weighs and how long its imports take, as the table of docs/installation.md.
 
-    python -m benchmarks.installation --work /tmp/installation
+    python -m benchmarks.installation --work FOLDER
 
 Builds the wheel, installs it with each extra into an empty environment (this needs a package registry), has the one
 that serves restore a photograph over gRPC, and prints a table. Times are medians of processes that each import once,

@@ -34,7 +34,7 @@ def load(path: str | os.PathLike[str]) -> Model:
     """Load what a run has learned as a torch module.
 
     Args:
-        path: a run directory or a run, or a file or folder that `save_pretrained` wrote.
+        path: a run directory, a `Run`, or a file or folder that `save_pretrained` wrote.
 
     Returns:
         An auto-encoder, classifier or segmenter in evaluation mode on the CPU; its `card` says what is known of it.

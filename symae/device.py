@@ -8,7 +8,7 @@ import torch
 
 from symae.errors import InputError
 
-__all__ = ["Device", "parse_device"]
+__all__ = ["Device", "check_devices", "parse_device"]
 
 
 @dataclass(frozen=True)
@@ -60,3 +60,17 @@ def parse_device(name: str, number: int = 0, processes: int = 1) -> Device:
             f"device {name} is not there: PyTorch sees {torch.cuda.device_count()} GPUs; give --device cpu"
         )
     return Device(torch.device("cuda", number) if kind == "cuda" else torch.device("cpu"))
+
+
+def check_devices(name: str, processes: int) -> None:
+    """Make sure, before any is started, that each of several processes of this machine has a device of its own.
+
+    Raises:
+        InputError: as `parse_device`; or there are fewer GPUs than processes.
+    """
+    last = parse_device(name, processes - 1, processes).torch
+    if last.type == "cuda" and torch.cuda.device_count() < processes:
+        raise InputError(
+            f"{processes} processes want a GPU each and PyTorch sees {torch.cuda.device_count()}: "
+            f"give --devices {torch.cuda.device_count()}, or --device cpu"
+        )

@@ -34,6 +34,7 @@ __all__ = ["launch"]
 Say = Callable[[str], None]
 Work = Callable[[Request, Say], Any]
 
+NOTHING_YET = "{} before the first step: nothing to save; the same command with --resume goes on"
 GRACE = 20.0  # seconds that the others have to end after one has failed
 PRELOAD = ["symae.train"]  # what takes seconds to import, once for all
 
@@ -70,13 +71,18 @@ def launch(work: Work, request: Request, say: Say) -> Any:
     context.set_forkserver_preload(PRELOAD)
     threads = max(1, torch.get_num_threads() // request.devices)
     children: list[_Child] = []
-    with _signals_passed_on(children) as signals:
+    with _signals_passed_on(children) as signals, _left_to_nobody(children):
         for rank in range(request.devices):
+            if signals:
+                raise Interrupted(NOTHING_YET.format(signal.Signals(signals[0]).name))
             mine, theirs = context.Pipe()
             world = World(rank, request.devices, rank, request.devices, port=store.port, hosted=True)
             given = dataclasses.replace(request, world=world)
             process = context.Process(target=_run, args=(work, given, theirs, threads), name=f"symae-{rank}")
-            process.start()
+            try:
+                process.start()
+            except EOFError:  # a terminal's Ctrl-C reaches what starts it, too, while that is not ready
+                raise Interrupted(NOTHING_YET.format("SIGINT")) from None
             theirs.close()
             children.append(_Child(process, mine))
         _listen(children, say)
@@ -123,7 +129,7 @@ def _outcome(children: list[_Child], signals: list[int]) -> Any:
         raise plain[0]
     if signals and dead:
         name = signal.Signals(signals[0]).name
-        raise Interrupted(f"{name} before the first step: nothing to save; the same command with --resume goes on")
+        raise Interrupted(NOTHING_YET.format(name))
     if dead:
         raise FailureError(_cause(dead[0]))
     if failures:
@@ -136,6 +142,19 @@ def _cause(child: _Child) -> str:
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     hint = " (SIGKILL often means that memory ran out)" if code == -signal.SIGKILL else ""
     return f"process {child.process.name} of the training {how}{hint}; --resume goes on from the last checkpoint"
+
+
+@contextmanager
+def _left_to_nobody(children: list[_Child]) -> Iterator[None]:
+    """End what was started where the block raises, instead of waiting for it at the end of the process."""
+    try:
+        yield
+    except BaseException:
+        for child in children:
+            child.process.kill()
+            child.process.join()
+            child.pipe.close()
+        raise
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from lightning.pytorch.strategies import DDPStrategy
 
 from symae import run as runs
 from symae.checkpoint import Checkpoint
-from symae.device import Device, parse_device
+from symae.device import Device, check_devices, parse_device
 from symae.errors import DataError
 from symae.journal import Journal
 from symae.launch import launch
@@ -55,7 +55,7 @@ def train(request: Request, say: Say = print) -> Run:
     """
     world = request.world
     if world.alone and request.devices > 1:
-        parse_device(request.device, request.devices - 1, request.devices)  # before anything is started
+        check_devices(request.device, request.devices)
         return cast(Run, launch(train, request, say))
     device = parse_device(request.device, world.local_rank, world.local_size)
     with connected(world, device.torch):

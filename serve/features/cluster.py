@@ -15,7 +15,7 @@ import logging
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ class Cluster:
         ray = _ray()
         if not self._gpus():
             return _facts(self.model, self._runtime(), options)
+        if ray.cluster_resources().get("GPU", 0) < 1:
+            raise JobError("the cluster has no GPU: leave out --provider, or add a machine that has one")
         look = ray.remote(_facts).options(num_gpus=1, num_cpus=1)
         try:
             found: Facts = ray.get(look.remote(self.model.resolve(), self._runtime(), options))
@@ -67,7 +69,7 @@ class Cluster:
         resources = ray.cluster_resources()
         workers = self.workers or max(1, int(resources.get("GPU" if self._gpus() else "CPU", 1)))
         workers = min(workers, len(numbers))
-        threads = self.runtime.threads or max(1, math.floor(resources.get("CPU", 1) / workers))
+        threads = self._threads(resources, workers)
         done = ray.data.from_items([{"part": number} for number in numbers], override_num_blocks=len(numbers)).map(
             _Actor,
             fn_constructor_args=(self.model.resolve(), self._runtime(), work, threads),
@@ -80,6 +82,13 @@ class Cluster:
                 advance(int(row["rows"]))
         except ray.exceptions.RayError as error:
             raise _cause(error) from error
+
+    def _threads(self, resources: Mapping[str, float], workers: int) -> int:
+        """CPUs of an actor, no more than its machine has: Ray would wait for such a machine without a word."""
+        most = int(max(node["Resources"].get("CPU", 0) for node in _ray().nodes() if node["Alive"]))
+        if self.runtime.threads > most:
+            raise JobError(f"no machine of the cluster has {self.runtime.threads} CPUs: at most --threads {most}")
+        return self.runtime.threads or max(1, min(most, math.floor(resources.get("CPU", 1) / workers)))
 
     def _runtime(self) -> RuntimeOptions:
         """Take the CPU where nothing is named: an actor sees the GPUs that it asks for, and no others."""

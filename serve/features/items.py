@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from serve.errors import JobError
 
-__all__ = ["UNKNOWN", "Item", "Kind", "Shard", "is_remote"]
+__all__ = ["CHANGED", "UNKNOWN", "Item", "Kind", "Shard", "is_remote"]
 
 UNKNOWN = -1
+CHANGED = "the images were changed while they were read: leave them alone and run it again with --overwrite"
 
 
 class Kind(enum.IntEnum):

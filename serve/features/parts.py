@@ -147,5 +147,6 @@ class _Reader:
                 reduce=self._reduce,
             )
         except (OSError, MemoryError, ImageError) as error:
-            return Read(part, row, item, None, getattr(error, "strerror", None) or str(error) or "out of memory")
+            cause = getattr(error, "strerror", None) or str(error).strip() or "out of memory"
+            return Read(part, row, item, None, cause.splitlines()[0])
         return Read(part, row, item, sized)

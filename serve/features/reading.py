@@ -6,12 +6,10 @@ import os
 
 from serve.errors import JobError
 from serve.features import remote
-from serve.features.items import UNKNOWN, Item, Kind, is_remote
+from serve.features.items import CHANGED, UNKNOWN, Item, Kind, is_remote
 from serve.features.tables import ImageTables
 
 __all__ = ["CHANGED", "Bytes"]
-
-CHANGED = "the images were changed while they were read: leave them alone and run it again with --overwrite"
 
 
 class Bytes:
@@ -39,7 +37,7 @@ class Bytes:
 
     def _read(self, item: Item) -> bytes:
         if item.kind is Kind.ROW:
-            return self._tables.read(item.file, item.start)
+            return self._tables.read(item.file, item.start, item.total)
         if is_remote(item.file):
             part = (item.start, item.start + item.length) if item.kind is Kind.MEMBER else (None, None)
             return remote.read_bytes(item.file, *part)

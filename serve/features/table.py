@@ -60,7 +60,8 @@ class FeatureTable:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._manifest.exists():  # nobody's but ours
+        ours = os.fstat(self._lock.fileno()).st_nlink  # a finished job's folder is gone, and may be another's by now
+        if ours and not self._manifest.exists():
             shutil.rmtree(self.parts, ignore_errors=True)
         self._lock.close()
 
@@ -140,6 +141,8 @@ class FeatureTable:
             found = {}
         if found.get(b"symae") != self.job.to_json().encode():
             raise self._taken(table)
+        if not self.out.exists():
+            raise JobError(f"{self.out} is gone, and {table} beside it is not: put it back, or say --overwrite")
         return True
 
     def _taken(self, path: Path) -> JobError:

@@ -8,13 +8,14 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from serve.errors import JobError
-from serve.features.items import is_remote
+from serve.features.items import CHANGED, UNKNOWN, is_remote
 from serve.paths import printable
 
 __all__ = ["ImageTables", "count_rows"]
@@ -45,14 +46,22 @@ class ImageTables:
         self._bounds: dict[str, tuple[list[int], str]] = {}
         self._groups: OrderedDict[tuple[str, int], pa.ChunkedArray] = OrderedDict()
 
-    def read(self, file: str, row: int) -> bytes:
+    def read(self, file: str, row: int, total: int = UNKNOWN) -> bytes:
         """Read the image of a row.
 
+        Args:
+            file: path or URL.
+            row: its number.
+            total: bytes of the file when it was listed.
+
         Raises:
+            JobError: a file of this machine has another size now.
             OSError: the file is gone or unreadable, or there is no image in that row.
         """
         with self._lock:
             if file not in self._bounds:
+                if total != UNKNOWN and not is_remote(file) and Path(file).stat().st_size != total:
+                    raise JobError(f"{CHANGED} ({printable(file)})")
                 self._bounds = {file: _bounds(file)}
             ends, column = self._bounds[file]
             group = bisect.bisect_right(ends, row)
@@ -70,7 +79,7 @@ class ImageTables:
             while len(self._groups) >= KEPT:
                 self._groups.popitem(last=False)
             with _table(file) as table:
-                self._groups[key] = table.read_row_group(group, columns=[column])[column.partition(".")[0]]
+                self._groups[key] = table.read_row_group(group, columns=[column]).column(0)
         self._groups.move_to_end(key)
         return self._groups[key]
 

@@ -111,8 +111,9 @@ def _places(address: str) -> list[tuple[int, tuple[str, int] | tuple[str, int, i
         raise AddressError(f"cannot listen on {address!r}: ports end at 65535; expected HOST:PORT")
     try:
         found = socket.getaddrinfo(host.strip("[]") or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise AddressError(f"cannot listen on {address!r}: {error.strerror}; expected HOST:PORT") from error
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "no name of a host"
+        raise AddressError(f"cannot listen on {address!r}: {reason}; expected HOST:PORT") from error
     return [(family, place) for family, _, _, _, place in found]  # type: ignore[misc]
 
 

@@ -43,6 +43,9 @@ def _guarded(topic: str, examiner: Callable[[], Iterable[Finding]]) -> Iterator[
         yield Finding(topic, f"{error.name} is not installed, so that this was not looked at")
     except (ImportError, OSError) as error:  # OSError: a library of a package that is there does not load
         reason = str(error).splitlines()[0]
+        if isinstance(error, PermissionError):
+            yield Finding(topic, f"not to be read by this user: {reason}", "give this user the right to read it")
+            return
         yield Finding(
             topic, f"a package that is installed does not load: {reason}", "install it anew in a new environment"
         )

@@ -46,7 +46,7 @@ def check_devices() -> Iterator[Finding]:
         remedy = "install a PyTorch that was built for CUDA and not newer than the driver: see pytorch.org"
         yield Finding("devices", f"PyTorch {torch.__version__} does not see the GPU", remedy)
     else:
-        yield Finding("devices", f"PyTorch trains on {'mps' if torch.backends.mps.is_available() else 'the CPU'}")
+        yield Finding("devices", "PyTorch trains on the CPU")
 
 
 def check_disk(places: Sequence[Path]) -> Iterator[Finding]:

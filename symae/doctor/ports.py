@@ -22,7 +22,9 @@ def check_port(address: str) -> Iterator[Finding]:
         if _serves(address):
             yield Finding("ports", f"{address} is taken by a server of symae, which answers")
         else:
+            taken = "already in use" in str(error)
             remedy = "stop what is there (ss -ltnp shows it), or give another: symae serve --address HOST:PORT"
+            remedy = remedy if taken else "give HOST:PORT of this machine, such as 127.0.0.1:50051"
             yield Finding("ports", str(error).partition("; choose")[0], remedy)
     else:
         yield Finding("ports", f"{address} is free")

@@ -70,7 +70,7 @@ class FeatureExtractor(Pretrained):
         """
         ends = [int(info["module"].rpartition(".")[2]) for info in self.feature_info]
         if isinstance(indices, int):
-            wanted = ends[len(ends) - indices :]
+            wanted = ends[max(0, len(ends) - indices) :]
         else:
             wanted = ends if indices is None else [ends[index] for index in indices]
         maps = [x for _, x in self.encoder.maps(self.encoder.normalise(images))]

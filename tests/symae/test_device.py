@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from symae.device import parse_device
+from symae.device import check_devices, parse_device
 from symae.errors import InputError
 
 
@@ -37,3 +37,10 @@ def test_one_named_gpu_and_too_few_are_refused_to_several_processes(monkeypatch)
 def test_other_names_are_refused(name):
     with pytest.raises(InputError, match=r"give"):
         parse_device(name)
+
+
+def test_each_process_of_this_machine_has_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(InputError, match="2 processes want a GPU each and PyTorch sees 1"):
+        check_devices("cuda", 2)
+    check_devices("cpu", 2)

@@ -323,3 +323,11 @@ def test_images_above_the_size_of_a_run_are_embedded_in_tiles(session, tmp_path,
     (vector,) = pq.read_table(tmp_path / "out.parquet")["embedding"].to_pylist()
     np.testing.assert_allclose(vector, image.mean((0, 1)) / 255, rtol=1e-5)
     assert len(seen) > 4 and all(height * width <= 1000 for _, height, width, _ in seen)
+
+
+def test_an_array_that_is_gone_is_not_called_finished(session, folder, tmp_path):
+    out = tmp_path / "out.npy"
+    extract(session, [folder], out, OPTIONS, Steps())
+    out.unlink()
+    with pytest.raises(JobError, match="is gone"):
+        extract(session, [folder], out, OPTIONS, Steps())

@@ -59,3 +59,16 @@ def test_what_is_no_table_is_refused(tmp_path):
     (tmp_path / "t.parquet").write_bytes(b"x" * 100)
     with pytest.raises(JobError, match="is no readable Parquet file"):
         count_rows(str(tmp_path / "t.parquet"))
+
+
+def test_a_table_that_was_changed_after_it_was_listed_is_noticed(tmp_path, pictures, tabulate):
+    path = tabulate(tmp_path / "images.parquet", pictures)
+    total = path.stat().st_size
+    tabulate(path, pictures[:-1])
+    with pytest.raises(JobError, match="the images were changed"):
+        ImageTables().read(str(path), 0, total)
+
+
+def test_a_column_may_have_a_dot_in_its_name(tmp_path):
+    pq.write_table(pa.table({"img.jpg": [b"x"]}), tmp_path / "t.parquet")
+    assert ImageTables().read(str(tmp_path / "t.parquet"), 0) == b"x"

@@ -89,3 +89,8 @@ def test_a_strange_address():
     for address in ("nowhere.invalid:1", "localhost", "localhost:http!", "127.0.0.1:99999999"):
         with pytest.raises(AddressError, match="cannot listen on"):
             HeldAddress(address)
+
+
+def test_what_is_no_name_of_a_host_is_said():
+    with pytest.raises(AddressError, match="no name of a host; expected HOST:PORT"):
+        check_free("a..b:50051")

@@ -50,7 +50,7 @@ def test_feature_info_tells_channels_size_and_module_of_every_map(model):
 
 def test_intermediates_are_chosen_by_index_or_by_number(model):
     _, every = model.forward_intermediates(IMAGES)
-    for indices, expected in ((2, every[-2:]), ([0, -1], [every[0], every[-1]]), ([], []), (0, [])):
+    for indices, expected in ((2, every[-2:]), (99, every), ([0, -1], [every[0], every[-1]]), ([], []), (0, [])):
         chosen = model.forward_intermediates(IMAGES, indices, intermediates_only=True)
         assert len(chosen) == len(expected)
         assert all(map(torch.equal, chosen, expected))
