@@ -17,7 +17,11 @@ from symae.request import Request
 from symae.train import train
 from symae.weights import load_tensors
 
+# Adam's first steps go by the sign of a gradient, also of one that is 0 up to rounding; and near the kink of a ReLU
+# either side is right. So pre-training is compared without Adam, with a seed that has no such value.
+STEADY = ("optimizer=sgd", "learning_rate=0.01")
 PRETRAIN = (
+    *STEADY,
     *("average=0.9", "corruption_probability=0.5", "augmentation.shift=2", "augmentation.brightness=0.2"),
     *('corruption={"kind":"small-blocks"}', "loss=masked", "epochs=3", "keep=best", "clip=1"),
 )
@@ -52,7 +56,6 @@ def same(one: Path, other: Path) -> None:
 
 def test_two_processes_pretrain_as_one(class_folder, tmp_path):
     news: list[str] = []
-    # With seed 0 one value lies on the kink of a ReLU up to its last digit: either side is right, and they part.
     one = train(request(class_folder, tmp_path / "one", settings=PRETRAIN, seed=1), say=quiet)
     two = train(request(class_folder, tmp_path / "two", settings=PRETRAIN, seed=1, devices=2), say=news.append)
     same(one.path, two.path)
@@ -76,7 +79,7 @@ def test_two_processes_classify_as_one_with_parts_held_and_images_mixed(class_fo
 
 
 def test_a_run_goes_on_with_more_and_with_fewer_processes(class_folder, tmp_path):
-    settings = ("average=0.9", "schedule=cosine", "warmup=0.5", "batch_size=8")
+    settings = (*STEADY, "average=0.9", "schedule=cosine", "warmup=0.5", "batch_size=8")
     whole = train(request(class_folder / "train", tmp_path / "whole", settings=(*settings, "epochs=3")), say=quiet)
     parted = request(class_folder / "train", tmp_path / "parted", settings=(*settings, "epochs=3"), resume=True)
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from serve.image import centre_crop
 from symae.data import Example
 from symae.data.crops import cut, draw_epoch, fit
+from symae.randomness import Share
 
 
 def example(height: int, width: int) -> Example:
@@ -44,7 +45,7 @@ def test_epochs_and_seeds_differ_and_flips_obey() -> None:
 @given(world=st.integers(1, 5))
 def test_the_shares_of_all_processes_are_the_batch(world: int) -> None:
     draws = next(draw_epoch(20, 7, flip=True, seed=0, epoch=0))
-    shares = [draws.share(rank, world) for rank in range(world)]
+    shares = [draws.take(Share.of(7, rank, world)) for rank in range(world)]
     assert torch.equal(torch.cat([share.indices for share in shares]), draws.indices)
     assert torch.equal(torch.cat([share.flips for share in shares]), draws.flips)
 
