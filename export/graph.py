@@ -26,7 +26,7 @@ class AutoencoderGraph(nn.Module):
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Reconstruct; values beyond the range of bytes are clamped, halves rounded to even."""
-        x: Tensor = self.autoencoder(_from_bytes(image), mask != 0)
+        x: Tensor = self.autoencoder(_planes(image), mask != 0)
         # a number of bytes before the permutation moves a quarter of what floats would
         return (x.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
 
@@ -48,7 +48,7 @@ class EncoderGraph(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Read the feature map of the layer, and its mean over all positions."""
-        feature_map = self.encoder.feature_map(_from_bytes(image), self.layer)
+        feature_map = self.encoder.feature_map(_planes(image), self.layer)
         return feature_map.mean((2, 3)), feature_map
 
 
@@ -64,7 +64,7 @@ class ClassifierGraph(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Classify."""
-        scores: Tensor = self.classifier(_from_bytes(image))
+        scores: Tensor = self.classifier(_planes(image))
         return scores.sigmoid() if self.multi_label else scores.softmax(1)
 
 
@@ -80,12 +80,12 @@ class SegmenterGraph(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Classify every pixel."""
-        scores: Tensor = self.segmenter(_from_bytes(image))
+        scores: Tensor = self.segmenter(_planes(image))
         return scores.argmax(1).to(torch.uint8), scores.softmax(1)
 
 
 Graph = AutoencoderGraph | EncoderGraph | ClassifierGraph | SegmenterGraph
 
 
-def _from_bytes(image: Tensor) -> Tensor:
-    return image.permute(0, 3, 1, 2).float() / 255  # (N, C, H, W) in [0, 1]
+def _planes(image: Tensor) -> Tensor:
+    return image.permute(0, 3, 1, 2)  # (N, C, H, W)

@@ -87,7 +87,7 @@ class Server:
         self._models = models
         self._shown: set[str] = set()
         self._health = Health()
-        self._probes = HealthPort(self._health, config.health_address, held=held)
+        self._probes = HealthPort(self._health, config.health_address, held=held) if config.health_address else None
         compute = Compute(config, self._threads)
         services = [
             SymaeService(self._models, compute).offer(),
@@ -126,7 +126,8 @@ class Server:
         self.address = f"{self._config.address.rpartition(':')[0]}:{port}"
         self._observing.start()
         self.metrics_address = self._observing.metrics_address
-        await self._probes.start()
+        if self._probes:
+            await self._probes.start()
         await self._server.start()
         if self._config.stuck_after:
             self._watchdog = Watchdog(self._models, self._health, self._names, self._config.stuck_after)
@@ -137,7 +138,7 @@ class Server:
     @property
     def health_address(self) -> str:
         """HOST:PORT of the port for health alone as bound, after `start`; empty: there is none."""
-        return self._probes.address
+        return self._probes.address if self._probes else ""
 
     async def drain(self) -> None:
         """Answer what was accepted, refuse the rest, and stop. The server cannot be started again."""
@@ -151,7 +152,8 @@ class Server:
         self._health.close()
         least, most = LAST_BYTES
         await self._server.stop(max(least, min(most, ends - time.monotonic())))
-        await self._probes.stop()
+        if self._probes:
+            await self._probes.stop()
         self._observing.stop()
         self._threads.shutdown(cancel_futures=True)
         log.info("stopped")

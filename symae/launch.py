@@ -17,7 +17,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -34,7 +34,6 @@ __all__ = ["launch"]
 Say = Callable[[str], None]
 Work = Callable[[Request, Say], Any]
 
-NOTHING_YET = "{} before the first step: nothing to save; the same command with --resume goes on"
 GRACE = 20.0  # seconds that the others have to end after one has failed
 PRELOAD = ["symae.train"]  # what takes seconds to import, once for all
 
@@ -47,7 +46,7 @@ class _Child:
     pipe: Connection
     result: Any = None
     failure: BaseException | None = None
-    open: bool = field(default=True)
+    open: bool = True
 
 
 def launch(work: Work, request: Request, say: Say) -> Any:
@@ -71,10 +70,10 @@ def launch(work: Work, request: Request, say: Say) -> Any:
     context.set_forkserver_preload(PRELOAD)
     threads = max(1, torch.get_num_threads() // request.devices)
     children: list[_Child] = []
-    with _signals_passed_on(children) as signals, _left_to_nobody(children):
+    with _signals_passed_on(children) as signals, _ended_with(children):
         for rank in range(request.devices):
             if signals:
-                raise Interrupted(NOTHING_YET.format(signal.Signals(signals[0]).name))
+                raise _nothing_yet(signals[0])
             mine, theirs = context.Pipe()
             world = World(rank, request.devices, rank, request.devices, port=store.port, hosted=True)
             given = dataclasses.replace(request, world=world)
@@ -82,7 +81,7 @@ def launch(work: Work, request: Request, say: Say) -> Any:
             try:
                 process.start()
             except EOFError:  # a terminal's Ctrl-C reaches what starts it, too, while that is not ready
-                raise Interrupted(NOTHING_YET.format("SIGINT")) from None
+                raise _nothing_yet(signal.SIGINT) from None
             theirs.close()
             children.append(_Child(process, mine))
         _listen(children, say)
@@ -128,13 +127,17 @@ def _outcome(children: list[_Child], signals: list[int]) -> Any:
     if plain:
         raise plain[0]
     if signals and dead:
-        name = signal.Signals(signals[0]).name
-        raise Interrupted(NOTHING_YET.format(name))
+        raise _nothing_yet(signals[0])
     if dead:
         raise FailureError(_cause(dead[0]))
     if failures:
         raise failures[0]
     return children[0].result
+
+
+def _nothing_yet(number: int) -> Interrupted:
+    name = signal.Signals(number).name
+    return Interrupted(f"{name} before the first step: nothing to save; the same command with --resume goes on")
 
 
 def _cause(child: _Child) -> str:
@@ -145,7 +148,7 @@ def _cause(child: _Child) -> str:
 
 
 @contextmanager
-def _left_to_nobody(children: list[_Child]) -> Iterator[None]:
+def _ended_with(children: list[_Child]) -> Iterator[None]:
     """End what was started where the block raises, instead of waiting for it at the end of the process."""
     try:
         yield

@@ -22,7 +22,7 @@ class HealthPort:
 
     Args:
         health: who serves.
-        address: HOST:PORT; port 0 takes a free one; empty: there is none.
+        address: HOST:PORT; port 0 takes a free one.
         held: the address is held for this process and others, which all listen on it; see `serve.protocol.address`.
 
     Attributes:
@@ -41,8 +41,6 @@ class HealthPort:
         Raises:
             AddressError: the address is malformed, in use, or not this machine's.
         """
-        if not self.address:
-            return
         if not self._held:
             check_free(self.address, REMEDY)
         try:
@@ -54,5 +52,4 @@ class HealthPort:
 
     async def stop(self) -> None:
         """Listen no more."""
-        if self.address:
-            await self._server.stop(0)
+        await self._server.stop(0)

@@ -8,6 +8,7 @@ from symae.doctor.finding import Finding
 
 __all__ = ["check_port"]
 
+REMEDY = "stop what is there (ss -ltnp shows it), or give another: symae serve --address HOST:PORT"
 PATIENCE = 2.0  # seconds that a server on a taken port may take to answer
 
 
@@ -17,15 +18,13 @@ def check_port(address: str) -> Iterator[Finding]:
     from serve.protocol.address import check_free
 
     try:
-        check_free(address)
+        check_free(address, REMEDY)
     except AddressError as error:
         if _serves(address):
             yield Finding("ports", f"{address} is taken by a server of symae, which answers")
         else:
-            taken = "already in use" in str(error)
-            remedy = "stop what is there (ss -ltnp shows it), or give another: symae serve --address HOST:PORT"
-            remedy = remedy if taken else "give HOST:PORT of this machine, such as 127.0.0.1:50051"
-            yield Finding("ports", str(error).partition("; choose")[0], remedy)
+            what, _, remedy = str(error).partition("; ")
+            yield Finding("ports", what, remedy)
     else:
         yield Finding("ports", f"{address} is free")
 

@@ -102,14 +102,13 @@ class LayerFeatures:
 
     @torch.no_grad()
     def _raw(self, images: Tensor) -> Tensor:
-        unit = (images.float() / 255).contiguous(memory_format=torch.channels_last)
-        return self._encoder.feature_map(unit, self._layer)
+        return self._encoder.feature_map(images.contiguous(memory_format=torch.channels_last), self._layer)
 
 
 @torch.no_grad()
 def pooled(encoder: Encoder, images: Tensor) -> Tensor:
     """The last layer's map averaged over its positions: (B, D) float32, as `symae embed` gives it."""
-    parts = [encoder.feature_map(batch.float() / 255).mean((2, 3)) for batch in small_batches(encoder, images)]
+    parts = [encoder.feature_map(batch).mean((2, 3)) for batch in small_batches(encoder, images)]
     return torch.cat(parts)
 
 

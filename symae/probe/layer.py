@@ -64,7 +64,7 @@ def _trained_stack(
     encoder: Encoder, features: LayerFeatures, layer: int, crops: Crops, seed: int, advance: Advance
 ) -> Stack:
     def examples(rows: Tensor) -> tuple[Tensor, Tensor]:
-        return features.maps(rows), encoder.normalise(crops.training[rows].float() / 255)
+        return features.maps(rows), encoder.normalise(crops.training[rows])
 
     stack = Stack(stack_spec(encoder.spec, layer, crops.side)).to(crops.training.device)
     fit_stack(stack, examples, torch.arange(len(crops.training), device=crops.training.device), seed, advance)

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from multiprocessing.context import ForkServerProcess
 
 import pytest
 
@@ -102,3 +103,29 @@ def test_signals_are_left_alone_outside_the_main_thread():
 
 def test_more_than_two():
     assert launch(tell_and_return, dataclasses.replace(REQUEST, devices=3), lambda _: None) == 1
+
+
+def test_nothing_is_left_running_where_what_is_said_cannot_be_told():
+    processes = []
+
+    def broken_pipe(line: str) -> None:
+        processes.append(int(line.split()[-1]))
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        launch(stop_when_told, REQUEST, broken_pipe)
+    with pytest.raises(ProcessLookupError):
+        os.kill(processes[0], 0)
+
+
+def test_a_signal_while_the_first_is_started_begins_no_more(monkeypatch):
+    begun = []
+    start = ForkServerProcess.start
+    monkeypatch.setattr(
+        ForkServerProcess,
+        "start",
+        lambda process: (begun.append(process), start(process), os.kill(os.getpid(), signal.SIGTERM)),
+    )
+    with pytest.raises(Interrupted, match=r"SIGTERM .*nothing to save"):
+        launch(sleep_long, REQUEST, lambda _: None)
+    assert len(begun) == 1 and not begun[0].is_alive()

@@ -66,6 +66,10 @@ def test_two_workers_write_what_one_process_writes_and_go_on_with_what_it_began(
     extract(Cluster(repository, RUNTIME, workers=2), ["images"], Path("out.parquet"), options, begun)
     assert begun.done == 8 and pq.read_table("out.parquet").num_rows == 41
     assert Path("out.parquet").read_bytes() == Path("whole.parquet").read_bytes()
+    with pytest.raises(JobError, match="no machine of the cluster has 3 CPUs: at most --threads 2"):
+        extract(Cluster(repository, RuntimeOptions(("CPU",), 3)), ["images"], Path("other.parquet"), options, Stop())
+    with pytest.raises(JobError, match="the cluster has no GPU"):
+        Cluster(repository, RuntimeOptions(("CUDA",))).facts(options)
 
 
 def test_what_went_wrong_in_an_actor_is_one_line():

@@ -18,7 +18,6 @@ from serve.pb.inference import inference_pb2 as pb
 from serve.server import load_sessions, running
 from serve.session import INPUTS, OUTPUTS
 
-PATH = "/inference.GRPCInferenceService/"
 DTYPES = {np.dtype(np.uint8): "UINT8", np.dtype(np.float32): "FP32"}
 
 
@@ -77,13 +76,9 @@ def test_outputs_come_in_the_order_in_which_they_are_asked_for(client, raw, rng)
     np.testing.assert_allclose(result.as_numpy("embedding"), expected, rtol=1e-6)
 
 
-def test_parameters_that_mean_nothing_here_are_passed_over(address, client):
+def test_parameters_that_mean_nothing_here_are_passed_over(client):
     client.infer("toy-encoder", [tensor("image", np.zeros((1, 4, 4, 3), np.uint8))], priority=2, sequence_id=5,
                  parameters={"note": "nothing", "flag": True, "number": 3})  # fmt: skip
-    request = image((1, 2, 2, 3), bytes(12))
-    request.inputs[0].parameters["binary_data_size"].int64_param = 12
-    request.outputs.add(name="embedding").parameters["binary_data"].bool_param = False
-    assert len(call(address, "ModelInfer", request, pb.ModelInferResponse).raw_output_contents) == 1
 
 
 def test_without_a_mask_nothing_is_missing(client, rng):
@@ -102,18 +97,6 @@ def test_masks_and_images_may_be_encoded_or_not(client, rng, encoded):
         mask = tensor("mask", np.array([png(m) for m in masks], object), "BYTES")
     result = client.infer("toy-autoencoder", [mask, image]).as_numpy("reconstruction")
     np.testing.assert_array_equal(result, np.where(masks[..., None] > 0, 7, 255 - images))
-
-
-def test_numbers_instead_of_raw_bytes(address, rng):
-    image = picture(rng, 1, 3, 4, 3)
-    request = infer("toy-autoencoder", [("image", "UINT8", image.shape)])
-    request.inputs[0].contents.uint_contents.extend(image.ravel().tolist())
-    response = call(address, "ModelInfer", request, pb.ModelInferResponse)
-    assert response.raw_output_contents[0] == (255 - image).tobytes()
-    assert not response.outputs[0].HasField("contents")
-    request = infer("toy-encoder", [("image", "BYTES", (1,))])
-    request.inputs[0].contents.bytes_contents.append(png(image[0]))
-    assert len(call(address, "ModelInfer", request, pb.ModelInferResponse).outputs) == 2
 
 
 def test_images_of_several_sizes_where_no_output_depends_on_them(client, rng):
@@ -254,29 +237,13 @@ def test_models_that_are_not_there(client):
             assert error.value.status() == "StatusCode.NOT_FOUND"
 
 
-def call(address, method, request, response):
-    with grpc.insecure_channel(address) as channel:
-        sent = request if isinstance(request, bytes) else request.SerializeToString()
-        return channel.unary_unary(PATH + method, response_deserializer=response.FromString)(sent, timeout=20)
-
-
-def infer(model, inputs=(), raw=(), **fields):
-    request = pb.ModelInferRequest(model_name=model, raw_input_contents=raw, **fields)
-    for name, datatype, shape in inputs:
-        request.inputs.add(name=name, datatype=datatype, shape=shape)
-    return request
-
-
-def image(shape, raw=None, datatype="UINT8", model="toy-encoder"):
-    return infer(model, [("image", datatype, shape)], [raw] if raw is not None else [])
-
-
-def test_there_is_one_repository(address):
-    with pytest.raises(grpc.RpcError) as error:
-        call(address, "RepositoryIndex", pb.RepositoryIndexRequest(repository_name="x"), pb.RepositoryIndexResponse)
+def test_there_is_one_repository(address, client):
+    asked = pb.RepositoryIndexRequest(repository_name="x").SerializeToString()
+    with grpc.insecure_channel(address) as channel, pytest.raises(grpc.RpcError) as error:
+        channel.unary_unary("/inference.GRPCInferenceService/RepositoryIndex")(asked, timeout=20)
     assert error.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    index = call(address, "RepositoryIndex", pb.RepositoryIndexRequest(ready=True), pb.RepositoryIndexResponse)
-    assert next((m.name, m.version, m.state) for m in index.models) == ("toy-autoencoder", "1", "READY")
+    first = client.get_model_repository_index().models[0]
+    assert (first.name, first.version, first.state) == ("toy-autoencoder", "1", "READY")
 
 
 def test_a_corrupt_image_leaves_its_neighbours_alone(client, rng):

@@ -1,4 +1,4 @@
-"""What is wrong with a request is said in one line with its field, whatever was sent; over a real wire."""
+"""How a request is read, and what is wrong with it said in one line with its field; over a real wire."""
 
 import io
 
@@ -128,6 +128,25 @@ def test_what_is_not_as_it_must_be(address, request_, text):
     assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT, error.value.details()
     assert text in error.value.details()
     assert len(error.value.details()) <= 200 and "\n" not in error.value.details()
+
+
+def test_numbers_instead_of_raw_bytes(address, rng):
+    pixels = rng.integers(0, 256, (1, 3, 4, 3), dtype=np.uint8)
+    request = infer("toy-autoencoder", [("image", "UINT8", pixels.shape)])
+    request.inputs[0].contents.uint_contents.extend(pixels.ravel().tolist())
+    response = call(address, "ModelInfer", request, pb.ModelInferResponse)
+    assert response.raw_output_contents[0] == (255 - pixels).tobytes()
+    assert not response.outputs[0].HasField("contents")
+    request = image((1,), datatype="BYTES")
+    request.inputs[0].contents.bytes_contents.append(png(pixels[0]))
+    assert len(call(address, "ModelInfer", request, pb.ModelInferResponse).outputs) == 2
+
+
+def test_parameters_of_tensors_that_mean_nothing_here_are_passed_over(address):
+    request = image((1, 2, 2, 3), bytes(12))
+    request.inputs[0].parameters["binary_data_size"].int64_param = 12
+    request.outputs.add(name="embedding").parameters["binary_data"].bool_param = False
+    assert len(call(address, "ModelInfer", request, pb.ModelInferResponse).raw_output_contents) == 1
 
 
 def test_numbers_above_a_byte_and_of_another_type(address):

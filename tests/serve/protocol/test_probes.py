@@ -62,13 +62,3 @@ def test_a_taken_port_is_said():
         await first.stop()
 
     asyncio.run(scenario())
-
-
-def test_without_an_address_there_is_none():
-    async def scenario():
-        none = HealthPort(Health(), "")
-        await none.start()
-        await none.stop()
-        return none.address
-
-    assert asyncio.run(scenario()) == ""
