@@ -21,8 +21,8 @@ $(READY): requirements.lock pyproject.toml
 demo: setup  ## train, export, serve and call it all on real photographs; writes demo/index.html
 	$(BIN)/symae demo --out demo
 
-test: setup  ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+test: setup  ## run the tests, a file a process
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: setup  ## ruff, formatting and mypy
 	$(BIN)/ruff check .

@@ -8,6 +8,8 @@ from PIL import Image
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # some tests import ONNX Runtime before anything of ours
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # servers and trainers share few cores in the tests
+if "PYTEST_XDIST_WORKER" in os.environ:  # and so do the processes that run the tests
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def blobs(rng, height, width, channels=3):
