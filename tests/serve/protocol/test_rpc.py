@@ -135,10 +135,10 @@ def test_the_callers_request_id_is_used_where_it_is_harmless(repository, caplog)
     assert all(len(made) == 16 for made in ids[1:]) and len(set(ids)) == 3
 
 
-def ends(call):
+def ends(call, many=False):
     """What comes at the end of a call: its metadata, and the request id that its error names."""
     with contextlib.suppress(grpc.RpcError):
-        call.result() if hasattr(call, "result") else list(call)
+        list(call) if many else call.result()
     trailers = dict(call.trailing_metadata())
     info = RequestInfo()
     details = Status.FromString(trailers.get("grpc-status-details-bin", b"")).details
@@ -157,7 +157,7 @@ def test_every_call_tells_its_id_however_it_ends(address):
         assert ends(unary.future(b"\xff", **mine)) == ("job-7", "job-7")
         assert ends(infer.future(b"", **mine)) == ("job-7", "job-7")
         wrapped = [pb.StreamEmbedRequest(request=r).SerializeToString() for r in (good, bad)]
-        assert ends(stream(iter(wrapped[:1]), **mine)) == ("job-7", None)
-        assert ends(stream(iter(wrapped), **mine)) == ("job-7", "job-7.1")
+        assert ends(stream(iter(wrapped[:1]), **mine), many=True) == ("job-7", None)
+        assert ends(stream(iter(wrapped), **mine), many=True) == ("job-7", "job-7.1")
         made = ends(unary.future(bad.SerializeToString(), timeout=10))
         assert made[0] == made[1] and len(made[0]) == 16
