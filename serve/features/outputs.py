@@ -76,7 +76,7 @@ def join(out: Path, job: Job, parts: Iterable[Path], scratch: Path) -> None:
         ):
             failed = 0
             for path in parts:
-                part = pq.read_table(path, schema=schema)
+                part = _read(path, schema)
                 failed += _write_errors(bad, part)
                 if array is not None:
                     _values(part[job.output], job).tofile(array)
@@ -92,11 +92,18 @@ def summary(out: Path) -> Written:
     """Read what a finished table says of errors."""
     rows, failed, shown = 0, 0, list[tuple[str, str]]()
     with pq.ParquetFile(table_path(out)) as file:
-        for batch in file.iter_batches(columns=["path", "error"]):
-            bad = batch.filter(pa.compute.is_valid(batch["error"])).to_pylist()
-            rows, failed = rows + len(batch), failed + len(bad)
+        for group in range(file.num_row_groups):
+            part = file.read_row_group(group, columns=["path", "error"], use_threads=False)
+            bad = part.filter(pa.compute.is_valid(part["error"])).to_pylist()
+            rows, failed = rows + len(part), failed + len(bad)
             shown += [(row["path"], row["error"]) for row in bad[: SHOWN - len(shown)]]
     return Written(rows, failed, tuple(shown))
+
+
+def _read(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read a part by this thread alone: a pool of threads would keep memory of its own."""
+    with pq.ParquetFile(path) as file:
+        return file.read(use_threads=False).cast(schema)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from serve.features.local import Local
 from serve.session import RuntimeOptions, open_only
 
 RUNTIME = RuntimeOptions(("CPU",), 1)
+NO_RAY = 77
 OPTIONS = ExtractOptions(batch=3, threads=1)
 
 
@@ -65,11 +66,25 @@ def measure(repository):
     }
 
 
+def started(ray):
+    """Start Ray, which gives itself 30 seconds; a busy machine may need another try."""
+    for _ in range(3):
+        try:
+            ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        except Exception as error:
+            print(error, file=sys.stderr)
+            ray.shutdown()
+        else:
+            return True
+    return False
+
+
 def main():
     warnings.simplefilter("ignore")  # Ray's own
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    if not started(ray):
+        sys.exit(NO_RAY)
     print(json.dumps(measure(Path(sys.argv[1]))))
     sys.stdout.flush()
     ray.shutdown()

@@ -16,6 +16,7 @@ from serve.features.extract import ExtractOptions
 from serve.session import RuntimeOptions
 
 RUNTIME = RuntimeOptions(("CPU",), 1)
+NO_RAY = 77
 
 
 @pytest.fixture
@@ -31,6 +32,8 @@ def test_two_workers_write_what_one_process_writes_and_go_on_with_what_it_began(
     pytest.importorskip("ray", reason="Ray is of the extra `scale`: pip install 'symae[scale]'")
     command = [sys.executable, str(Path(__file__).with_name("cluster_process.py")), str(repository)]
     process = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280)
+    if process.returncode == NO_RAY:
+        pytest.skip(f"Ray does not start on this machine: {process.stderr.splitlines()[-1]}")
     assert process.returncode == 0, process.stderr[-4000:]
     seen = json.loads(process.stdout.splitlines()[-1])
     assert seen["failed"] == 1 and seen["begun"] == 8
