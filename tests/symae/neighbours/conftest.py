@@ -1,14 +1,20 @@
 """Tables as `symae embed` writes them, with vectors of our own."""
 
+import contextlib
+import importlib.util
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
+from serve.features.extract import ExtractOptions, extract
 from serve.features.job import Job
+from serve.features.local import Local
 from serve.features.rows import schema_of
+from serve.session import RuntimeOptions, open_only
 
 
 def write_table(path: Path, vectors, *, paths=None, dtype="float32", group=16, array=False, **job):
@@ -47,3 +53,33 @@ def vectors():
     values = list(np.abs(np.random.default_rng(0).normal(size=(100, 8))).astype(np.float32))
     values[7], values[50], values[60] = None, values[3], np.zeros(8, np.float32)
     return values
+
+
+@pytest.fixture(scope="session")
+def toys():
+    """The small real models of the server's own tests."""
+    spec = importlib.util.spec_from_file_location("toys", Path(__file__).parents[2] / "serve/conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory, toys):
+    """A folder with an encoder of mean colours, pictures of one colour each, and their table; 5.png is broken.
+
+    photos/0.png is red, 1.png nearly red, 2.png green, 3.png blue, 4.png a little blue, and new.png is red, too.
+    """
+    folder = tmp_path_factory.mktemp("house")
+    toys.write_encoder(folder / "models" / "toy-encoder" / "1" / "model.onnx")
+    (folder / "photos").mkdir()
+    colours = [(250, 0, 0), (240, 30, 0), (0, 250, 0), (0, 0, 250), (30, 30, 200)]
+    for number, colour in enumerate(colours):
+        Image.new("RGB", (40, 30), colour).save(folder / "photos" / f"{number}.png")
+    (folder / "photos" / "5.png").write_bytes(b"broken")
+    Image.new("RGB", (200, 100), (200, 5, 0)).save(folder / "new.png")
+    session = open_only("encoder", folder / "models", RuntimeOptions())
+    with contextlib.chdir(folder):
+        for name in ("features.parquet", "features.npy"):
+            extract(Local(session), ["photos"], Path(name), ExtractOptions(threads=1), lambda *_: lambda _: None)
+    return folder
