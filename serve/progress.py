@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-__all__ = ["show_progress"]
+__all__ = ["Start", "show_progress"]
 
 EVERY = 10.0  # seconds between two lines
 Start = Callable[[int, int], Callable[[int], None]]

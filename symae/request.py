@@ -37,6 +37,7 @@ class Request:
         devices: how many of this machine train together, each with a process of its own.
         world: the processes that train together, where others have started them; else it is this one alone.
         compile: have PyTorch compile the training step first.
+        quiet: show no progress.
     """
 
     recipe: Recipe
@@ -51,6 +52,7 @@ class Request:
     devices: int = 1
     world: World = ALONE
     compile: bool = False
+    quiet: bool = False
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def _fit(run: Run, ready: Prepared, request: Request, device: Device, say: Say) 
     model = ready.model.to(memory_format=torch.channels_last)
     module = TrainingModule(model, recipe, run.seed, loader.share, world, compiled=request.compile)
     validation = Validation(run, ready.card, ready.validation, ready.training)
-    progress = [Progress(loader)] if world.leads else []
+    progress = [Progress(loader)] if world.leads and not request.quiet else []
     callbacks: list[Callback] = [validation, Journal(run, loader, validation, say, world), *progress]
     with _quiet_lightning():
         trainer = Trainer(

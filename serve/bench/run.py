@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from serve.bench.plan import Measured, Target, Wishes, measure
 from serve.bench.report import as_json, lines, plot
 from serve.errors import JobError
-from serve.files import appears_whole
-from serve.progress import show_progress
+from serve.progress import Start, show_progress
 
 __all__ = ["run"]
 
+Progress = AbstractContextManager[Start]
+
 
 def run(
-    target: Target, wishes: Wishes, document: Path | None, picture: Path | None, say: Callable[[str], None]
+    target: Target,
+    wishes: Wishes,
+    publish: Callable[[dict[str, Any]], None] | None,
+    picture: Path | None,
+    say: Callable[[str], None],
+    progress: Callable[[str], Progress] = show_progress,
 ) -> list[Measured]:
     """Measure everything and report it; after Ctrl-C what there is by then.
 
     Args:
         target: of what.
         wishes: under what.
-        document: a file for all figures, or None.
+        publish: called with one document of all figures, or None.
         picture: a .png file for a plot, or None.
         say: called with each line of the table.
+        progress: shows how far it is.
 
     Raises:
         KeyboardInterrupt: Ctrl-C, after the report.
@@ -35,14 +43,13 @@ def run(
         _check_matplotlib()
     results: list[Measured] = []
     try:
-        with show_progress("seconds") as start:
+        with progress("seconds") as start:
             measure(target, wishes, start, results.append)
     finally:
         for line in lines(results) if results else ():
             say(line)
-        if document is not None and results:
-            with appears_whole(document) as partial:
-                partial.write_text(json.dumps(as_json(results, str(target)), indent=1) + "\n", encoding="utf-8")
+        if publish is not None and results:
+            publish(as_json(results, str(target)))
         if picture is not None and results:
             plot(results, picture)
     return results

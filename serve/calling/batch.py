@@ -31,17 +31,26 @@ __all__ = ["Outcome", "classify", "reconstruct", "segment"]
 
 R = TypeVar("R")
 Pixels = NDArray[np.uint8]
+Scores = tuple[tuple[str, float], ...]
 OVERLAY = 0.5  # share of the colours in the overlay
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was written, what failed and why, and what to show as a table."""
+    """What was written, and what failed.
+
+    Attributes:
+        out: the folder, or the one picture.
+        done: images that were written.
+        failed: path and cause of each of the others.
+        scored: path of each image that was written, with names and numbers, largest first: the likeliest classes with
+            their probabilities, or the classes that are there with their shares of its area; none of a restored one.
+    """
 
     out: Path
     done: int
     failed: tuple[tuple[str, str], ...]
-    lines: tuple[tuple[str, ...], ...] = ()
+    scored: tuple[tuple[str, Scores], ...] = ()
 
 
 def reconstruct(
@@ -75,7 +84,7 @@ def reconstruct(
         save(image.to_gray(picture) if image.is_gray(file.path) else picture, file, target(file))
 
     done, failed = _each(sources, call)
-    return Outcome(out, len(done), failed)
+    return Outcome(out, len(done), failed, tuple((printable(file.path), ()) for file, _ in done))
 
 
 def classify(client: Client, sources: Sequence[Path], out: Path, *, model: str, top: int) -> Outcome:
@@ -93,8 +102,8 @@ def classify(client: Client, sources: Sequence[Path], out: Path, *, model: str, 
         for file, result in done:
             row, path = result.probabilities[0], printable(file.path)
             writer.writerow([path, info.classes[int(row.argmax())], *(f"{value:.6f}" for value in row)])
-    lines = tuple((printable(file.path), *(f"{c} {p:.3f}" for c, p in result.top[0])) for file, result in done)
-    return Outcome(out, len(done), failed, lines)
+    scored = tuple((printable(file.path), result.top[0]) for file, result in done)
+    return Outcome(out, len(done), failed, scored)
 
 
 def segment(client: Client, sources: Sequence[Path], out: Path, *, model: str) -> Outcome:
@@ -106,15 +115,22 @@ def segment(client: Client, sources: Sequence[Path], out: Path, *, model: str) -
     info = _pick(client, "segmenter", model)
     palette = np.array(info.colours, np.uint8)
 
-    def call(file: SourceFile) -> None:
+    def call(file: SourceFile) -> Scores:
         labels = client.segment([file.path], model=info.name).labels[0]
         under = image.read(file.path, channels=3).astype(np.float32)
         over = palette[labels].astype(np.float32)
         save(labels[:, :, None], file, below(out, file, ".labels.png"))
         save((under + OVERLAY * (over - under)).astype(np.uint8), file, below(out, file, ".overlay.png"))
+        return _areas(labels, info.classes)
 
     done, failed = _each(sources, call)
-    return Outcome(out, len(done), failed)
+    return Outcome(out, len(done), failed, tuple((printable(file.path), areas) for file, areas in done))
+
+
+def _areas(labels: Pixels, classes: Sequence[str]) -> Scores:
+    """Shares of the area, largest first, of the classes that are there."""
+    shares = np.bincount(labels.ravel(), minlength=len(classes)) / labels.size
+    return tuple((classes[i], float(shares[i])) for i in np.argsort(-shares, kind="stable") if shares[i])
 
 
 def _mask(path: Path) -> bytes:

@@ -1,20 +1,17 @@
 """The command line: parse and call, no logic.
 
-Commands import the wing that they need inside their bodies, so that `symae --help` is quick and
-`symae serve` never loads torch. One place turns errors into one line and an exit code: 2 for what the
-user gave, 1 for a failure at run time, 130 after Ctrl-C.
+Commands import the wing that they need inside their bodies, so that `symae --help` is quick and `symae serve` never
+loads torch. `commands` lists them, `group` shows them, `failures` turns errors into one line and an exit code, and
+`voice` says how much is said and where.
 """
 
 from __future__ import annotations
 
-import errno
-import importlib
 import os
-import sys
-import time
-from typing import Any, NoReturn
 
 import click
+
+from symae.cli.group import Commands
 
 __all__ = ["main"]
 
@@ -23,75 +20,14 @@ __all__ = ["main"]
 # at 29 to 101, 117 and 130.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # read when torch is imported
 
-COMMANDS = {  # name -> (module of this package, one line of help), in the order of the work
-    "recipes": "train",
-    "train": "train",
-    "evaluate": "train",
-    "restoration": "restoration",
-    "visualize": "visualize",
-    "report": "report",
-    "probe": "probe",
-    "export": "export",
-    "serve": "serve",
-    "health": "health",
-    "embed": "embed",
-    "reconstruct": "call",
-    "classify": "call",
-    "segment": "call",
-    "bench": "bench",
-    "demo": "demo",
-    "doctor": "doctor",
-}
 
-
-class _Commands(click.Group):
-    """A group whose commands are imported when they are asked for, and whose errors are one line."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"symae.cli.{COMMANDS[cmd_name]}")
-        command = getattr(module, cmd_name)
-        assert isinstance(command, click.Command)
-        return command
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except KeyboardInterrupt:
-            _fail("interrupted", 130)
-        except ModuleNotFoundError as error:
-            _fail(f"{error.name} is not installed: install symae with the extra that has it, symae[all]", 2)
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                remedy = "free some and run the same command again (training: with --resume)"
-                _fail(f"no space left on the device{_where(error)}: {remedy}", 1)
-            _fail(f"{error.strerror or error}{_where(error)}", 1)
-        except Exception as error:
-            code = getattr(error, "exit_code", None)  # both error trees, symae.errors and serve.errors, carry it
-            if code is None or os.environ.get("SYMAE_TRACEBACK"):
-                raise
-            _fail(str(error), code)
-
-
-def _where(error: OSError) -> str:
-    return f" ({error.filename})" if error.filename else ""
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    if message:
-        click.echo(f"symae: {message}", err=True)
-    else:
-        time.sleep(1)  # another process tells why; whoever ends all when one has ended should find that one first
-    sys.exit(code)
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    name="symae",
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Every command has --help with examples, -q and -v. Exit codes: 0 done; 1 failed while it ran; "
+    "2 something given is not as it must be; 130 Ctrl-C.",
+)
 @click.version_option(package_name="symae")
 def main() -> None:
     """Learn from unlabelled images, then denoise, inpaint, embed, classify and segment.

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from symae.cli import voice
 from symae.cli.access import access_options
 
 __all__ = ["bench"]
@@ -35,7 +36,7 @@ def _size(value: Any) -> tuple[int, int]:
     return int(height), int(width)
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(short_help="Measure how fast a server or a repository is.", context_settings={"show_default": True})
 @click.argument("target")
 @click.option("--model", default="", help="Name of the model; not needed where there is one.", show_default=False)
 @click.option(
@@ -56,7 +57,7 @@ def _size(value: Any) -> tuple[int, int]:
 @click.option("--warm-up", default=1.0, type=click.FloatRange(0), help="Seconds of the same load before them.")
 @click.option("--connections", default=1, type=click.IntRange(1), help="That the callers share.")
 @click.option("--config", type=click.Path(path_type=Path), help="Of the server that is started for a repository.")
-@click.option("--json", "document", type=click.Path(path_type=Path), help="Write all figures to this file.")
+@click.option("--json", "as_json", is_flag=True, help="Print all figures as one JSON object, the table elsewhere.")
 @click.option("--plot", "picture", type=click.Path(path_type=Path), help="Draw them to this .png file.")
 @access_options
 def bench(
@@ -72,7 +73,7 @@ def bench(
     warm_up: float,
     connections: int,
     config: Path | None,
-    document: Path | None,
+    as_json: bool,
     picture: Path | None,
     access: Any,
 ) -> None:
@@ -84,8 +85,8 @@ def bench(
     Ctrl-C ends it with the figures so far.
 
     \b
-    Example:
-      symae bench models/ --model photos-encoder --json bench.json --plot bench.png
+    Examples:
+      symae bench models/ --model photos-encoder --json --plot bench.png > bench.json
       symae bench localhost:50051 --rate 50,100,200 --duration 30
     """
     import sys
@@ -99,4 +100,4 @@ def bench(
     )
     wishes = Wishes(model, size, images, encoding, callers, rates or (), load)
     of = Target.of(target, access, (sys.executable, "-m", "symae", "serve"), config)
-    run(of, wishes, document, picture, click.echo)
+    run(of, wishes, voice.result if as_json else None, picture, voice.note if as_json else click.echo, voice.progress)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from symae.cli import voice
+
 __all__ = ["demo"]
 
 
-@click.command()
+@click.command(short_help="See the whole chain at small size, in about five minutes.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder to write."
 )
@@ -19,9 +21,10 @@ def demo(out: Path) -> None:
     An interrupted demo goes on where it stopped; delete the folder to start anew.
 
     \b
+    Examples:
       symae demo --out demo
     """
     from symae.demo import run_demo
 
-    page = run_demo(out, say=click.echo)
+    page = run_demo(out, say=voice.say)
     click.echo(f"done: open {page} in a browser")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
 import click
 
+from symae.cli import voice
+
 __all__ = ["doctor"]
 
 
-@click.command()
+@click.command(short_help="Say what works here, and what to do about what does not.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--address", "addresses", multiple=True, default=("127.0.0.1:50051",), show_default=True, help="Repeatable."
@@ -34,10 +35,10 @@ def doctor(paths: tuple[Path, ...], addresses: tuple[str, ...], as_json: bool) -
     found: list[Finding] = []
     for finding in examine(paths, addresses):
         found.append(finding)
-        if not as_json:
+        if not as_json and (voice.level() >= 0 or not finding.ok):
             click.echo(f"{'ok     ' if finding.ok else 'PROBLEM'}  {finding.topic:9}  {finding.what}")
             if finding.remedy:
                 click.echo(f"{'':20}to do: {finding.remedy}")
     if as_json:
-        click.echo(json.dumps([{**dataclasses.asdict(finding), "ok": finding.ok} for finding in found], indent=2))
+        voice.result([{**dataclasses.asdict(finding), "ok": finding.ok} for finding in found])
     sys.exit(0 if all(finding.ok for finding in found) else 1)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from symae.cli import voice
+
 if TYPE_CHECKING:
     from serve.features.extract import Engine
     from serve.session import RuntimeOptions
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["embed"]
 
 
-@click.command()
+@click.command(short_help="Write a table of features of many images.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("images", nargs=-1, required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The table, .parquet, or an array, .npy.")
@@ -29,6 +31,7 @@ __all__ = ["embed"]
 @click.option("--threads", default=0, type=click.IntRange(0), help="Threads of decoder and CPU runtime; 0: all.")
 @click.option("--engine", default="local", show_default=True, type=click.Choice(("local", "ray")), help="Who computes.")
 @click.option("--workers", default=0, type=click.IntRange(0), help="Actors of --engine ray; 0: one a GPU, or a CPU.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def embed(
     model: Path,
     images: tuple[str, ...],
@@ -44,6 +47,7 @@ def embed(
     threads: int,
     engine: str,
     workers: int,
+    as_json: bool,
 ) -> None:
     """Embed IMAGES with an encoder into one table.
 
@@ -55,13 +59,12 @@ def embed(
     A broken image is a row with its error, and a line of OUT.errors.txt.
 
     \b
-    Example:
+    Examples:
       symae embed models/ photos/ --out features.parquet
       symae embed models/flowers-encoder shards/*.tar --out features-2.npy --dtype float16 --shard 2/8
     """
     from serve.features.extract import ExtractOptions, extract
     from serve.features.items import Shard
-    from serve.progress import show_progress
     from serve.session import RuntimeOptions
 
     options = ExtractOptions(
@@ -69,13 +72,16 @@ def embed(
         output=output, dtype=dtype, full_decode=full_decode,  # type: ignore[arg-type]  # click has checked them
     )  # fmt: skip
     who = _engine(engine, model, RuntimeOptions(providers, threads), workers)
-    with show_progress("images") as progress:
+    with voice.progress("images") as progress:
         written = extract(who, images, out, options, progress)
     for path, error in written.shown:
         click.echo(f"{path}: {error}", err=True)
     if written.failed > len(written.shown):
         click.echo(f"... and {written.failed - len(written.shown)} more: see {out}.errors.txt", err=True)
-    click.echo(f"{out}: {written.rows} rows, {written.failed} of them with an error")
+    if as_json:
+        voice.result({"out": str(out), "rows": written.rows, "failed": written.failed})
+    else:
+        voice.say(f"{out}: {written.rows} rows, {written.failed} of them with an error")
 
 
 def _engine(name: str, model: Path, runtime: RuntimeOptions, workers: int) -> Engine:

@@ -7,11 +7,13 @@ from typing import Literal
 
 import click
 
+from symae.cli import completion, voice
+
 __all__ = ["export"]
 
 
-@click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.command(short_help="Write what a run has learned as verified ONNX models.")
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=completion.runs)
 @click.option(
     "--repository",
     type=click.Path(path_type=Path),
@@ -43,6 +45,7 @@ __all__ = ["export"]
     show_default=True,
     help="The same of the others: points of accuracy, of agreement without labels, of an embedding's cosine.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list, an object for each model.")
 def export(
     run: Path,
     repository: Path,
@@ -52,6 +55,7 @@ def export(
     calibrate: str | None,
     max_loss_db: float,
     max_loss_points: float,
+    as_json: bool,
 ) -> None:
     """Write what RUN has learned as ONNX models, each verified against PyTorch first.
 
@@ -63,6 +67,7 @@ def export(
     gains on this CPU, is printed and stands in the model; beyond the limits it is not written.
 
     \b
+    Examples:
       symae export runs/pretrain --repository models/ --name photos
       symae export runs/pretrain --repository models/ --name photos-int8 --precision int8
     """
@@ -78,6 +83,9 @@ def export(
         calibrate=calibrate,
         limits=Limits(max_loss_db, max_loss_points),
     )
+    if as_json:
+        voice.result([{"path": str(m.path), "bytes": m.size, "verified": str(m.reduced or m.worst)} for m in models])
+        return
     for model in models:
         proof = f"verified: {model.worst}" if model.reduced is None else str(model.reduced)
         click.echo(f"{model.path}  {model.size / 1e6:.2f} MB  {proof}")

@@ -6,11 +6,17 @@ from pathlib import Path
 
 import click
 
+from symae.cli import completion, voice
+
 __all__ = ["probe"]
 
 
-@click.command(context_settings={"show_default": True})
-@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="RUN...")
+@click.command(
+    short_help="Probe what each layer of each run knows (figure 3).", context_settings={"show_default": True}
+)
+@click.argument(
+    "runs", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="RUN...", shell_complete=completion.runs
+)
 @click.option("--data", required=True, help="Set with classes and a test part: a folder, tar shards, or a name.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for probe.json, .png and .svg.")
 @click.option("--labels", default=4000, type=click.IntRange(0), help="Training images, class-balanced; 0: all.")
@@ -38,20 +44,18 @@ def probe(
     join the figure.
 
     \b
+    Examples:
       symae probe runs/shortcut runs/no-shortcut runs/classify --data CIFAR10 --out figure3/
     """
-    from rich.console import Console
-
-    from serve.progress import show_progress
     from symae.probe import ProbeRequest, Question, figure_table, parse_layers, probe_results
     from symae.probe import probe as run_probes
     from symae.results import append_result
 
     request = ProbeRequest(runs, Question(data, labels, seed), out, parse_layers(layers), device)
-    with show_progress("MFLOP") as progress:
+    with voice.progress("MFLOP") as progress:
         figure = run_probes(request, progress)
     if record is not None:
         for result in probe_results(request, figure):
             append_result(record, result)
-    Console(width=140).print(figure_table(figure))
-    click.echo(f"{out}: probe.json, probe.png, probe.svg")
+    voice.console().print(figure_table(figure))
+    voice.note(f"{out}: probe.json, probe.png, probe.svg")

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from symae.cli import completion, voice
+
 __all__ = ["report"]
 
 
-@click.command(context_settings={"show_default": True})
-@click.argument("tables", nargs=-1, metavar="[TABLE]...")
+@click.command(short_help="Set the paper's numbers beside what was measured.", context_settings={"show_default": True})
+@click.argument("tables", nargs=-1, metavar="[TABLE]...", shell_complete=completion.tables)
 @click.option(
     "--results",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -20,9 +22,10 @@ __all__ = ["report"]
 @click.option(
     "--format",
     "style",
-    type=click.Choice(["terminal", "markdown", "html"]),
-    help="What to write; default: as --out ends (.md, .html), else for the terminal.",
+    type=click.Choice(["terminal", "markdown", "html", "json"]),
+    help="What to write; default: as --out ends (.md, .html, .json), else for the terminal.",
 )
+@click.option("--json", "style", flag_value="json", help="The same as --format json.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: print.")
 def report(tables: tuple[str, ...], results: Path, style: str | None, out: Path | None) -> None:
     """Set the paper's tables and figures beside what was measured, row by row; all of them, or each TABLE named.
@@ -31,6 +34,7 @@ def report(tables: tuple[str, ...], results: Path, style: str | None, out: Path 
     narrower or shorter has lines of its own beneath; a row that was not run says what it needs.
 
     \b
+    Examples:
       symae report table2 figure3
       symae report --out report.html
     """
@@ -38,6 +42,9 @@ def report(tables: tuple[str, ...], results: Path, style: str | None, out: Path 
 
     lines, missing = recorded(results)
     if missing:
-        click.echo(missing, err=True)
+        voice.note(missing)
     text = write_report(build_report(lines, tables), style, out)
-    click.echo(f"{out} written" if out else text, nl=out is not None)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        voice.say(f"{out} written")

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import click
 
+from symae.cli import completion, voice
+
 __all__ = ["restoration"]
 
 
-@click.command(context_settings={"show_default": True})
-@click.argument("run", type=click.Path(path_type=Path))
+@click.command(
+    short_help="Measure restoration as published denoisers are measured.", context_settings={"show_default": True}
+)
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=completion.runs)
 @click.option(
     "--data", required=True, type=click.Path(path_type=Path), help="Folder of whole images, such as BSD68 or CBSD68."
 )
@@ -40,22 +44,20 @@ def restoration(
     rounded to 8 bits, without a border cut.
 
     \b
+    Examples:
       symae restoration runs/photo --data cbsd68/
       symae restoration runs/photo --data cbsd68/ --sigma 25 --ensemble --inpainting --record results.jsonl
     """
-    import json
-
-    from serve.progress import show_progress
     from symae.restoration import Protocol, measure
     from symae.results import append_result, result_of
 
     protocol = Protocol(sigmas, ensemble, inpainting)
-    with show_progress("images") as start:
+    with voice.progress("images") as start:
         values = measure(run, data, protocol, device=device, start=start)
     if record is not None:
         append_result(record, result_of(run, str(data), "test", values))
     if as_json:
-        click.echo(json.dumps(values))
+        voice.result(values)
         return
     for name, value in values.items():
         click.echo(f"{name:32} {value:8.3f}")

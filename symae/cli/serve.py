@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from symae.cli import voice
+
 if TYPE_CHECKING:
     from serve.config import ServeConfig
     from serve.options import Option
@@ -43,7 +45,7 @@ def _help(option: Option) -> str:
     return f"{text}  [default: {option.shown}]" if option.shown else text
 
 
-@click.command(cls=_Serve)
+@click.command(cls=_Serve, short_help="Serve models over gRPC.")
 @click.argument("models", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--config",
@@ -53,10 +55,7 @@ def _help(option: Option) -> str:
     help="TOML file whose keys are the flags below; also from SYMAE_SERVE_CONFIG.",
 )
 @click.option("--print-config", is_flag=True, help="Print the configuration, and where each value is from; then end.")
-@click.option("--verbose", is_flag=True, help="Log what is loaded and answered: --log-level info.")
-def serve(
-    models: Path | None, file: Path | None, print_config: bool, verbose: bool, **flags: str | tuple[str, ...] | None
-) -> None:
+def serve(models: Path | None, file: Path | None, print_config: bool, **flags: str | tuple[str, ...] | None) -> None:
     """Serve every model of the repository MODELS, the newest version of each that works, until it is told to stop.
 
     New versions and models are taken up, and deleted ones given up, while it runs and without a lost request
@@ -66,12 +65,12 @@ def serve(
 
     On SIGTERM or Ctrl-C the calls that were accepted are answered first.
 
-    Each flag that follows --verbose is also a key of the configuration file (batch_images = 8) and a
-    variable of the environment (SYMAE_SERVE_BATCH_IMAGES=8). A flag wins over the environment, that over the file.
+    Each flag that follows --help is also a key of the configuration file (batch_images = 8) and a variable of the
+    environment (SYMAE_SERVE_BATCH_IMAGES=8). A flag wins over the environment, that over the file.
     Lists are separated by commas.
 
     \b
-    Example:
+    Examples:
       symae serve models/ --address 0.0.0.0:50051
       symae serve models/ --config serve.toml --print-config
     """
@@ -85,8 +84,8 @@ def serve(
         for key, text in flags.items()
         if text not in (None, ())
     }
-    if verbose:
-        given.setdefault("log_level", "info")
+    if voice.level():
+        given.setdefault("log_level", "debug" if voice.level() > 0 else "error")
     resolved = resolve(file, os.environ, given)
     if print_config:
         click.echo(resolved.to_toml(), nl=False)
@@ -98,9 +97,9 @@ def serve(
     configure(resolved.config.log_level, resolved.config.log_format)
     if models is None:
         models = shipped_models()
-        click.echo(f"serving {about_shipped()}", err=True)
+        voice.note(f"serving {about_shipped()}")
     _serve(models, resolved.config)
-    click.echo("stopped")
+    voice.say("stopped")
 
 
 def _serve(models: Path, config: ServeConfig) -> None:
@@ -113,7 +112,7 @@ def _serve(models: Path, config: ServeConfig) -> None:
     if config.processes:
         from serve.fronts.supervisor import serve_with_fronts
 
-        serve_with_fronts(models, config, ready, told=click.echo)
+        serve_with_fronts(models, config, ready, told=voice.say)
         return
 
     from serve.lifecycle.watch import Watch
@@ -122,5 +121,5 @@ def _serve(models: Path, config: ServeConfig) -> None:
     watch = Watch(models, config)
     sessions = watch.load()
     for session in sessions:
-        click.echo(f"{session.file.name} version {session.file.version}: {session.metadata.kind} on {session.provider}")
+        voice.say(f"{session.file.name} version {session.file.version}: {session.metadata.kind} on {session.provider}")
     serve_until_stopped(sessions, config, ready, watch)

@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from symae.cli import completion, voice
+
+if TYPE_CHECKING:
+    from symae.catalogue import Section
+
 __all__ = ["evaluate", "recipes", "train"]
 
+_KEYS = ("recipe", "summary", "data", "paper", "gflop_per_image")  # of --json, in the order of the columns
 
-@click.command()
-@click.argument("table", required=False)
-def recipes(table: str | None) -> None:
+
+@click.command(short_help="List what can be trained, with the paper's numbers.")
+@click.argument("table", required=False, shell_complete=completion.tables)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
+def recipes(table: str | None, as_json: bool) -> None:
     """List what can be trained, table by table: the paper's numbers, what it needs, cost; or one TABLE alone.
 
     \b
+    Examples:
+      symae recipes
       symae recipes table2
+      symae recipes --json
     """
+    from symae.catalogue import catalogue
+
+    sections = list(catalogue(table))
+    if as_json:
+        voice.result([dict(zip(_KEYS, row, strict=True)) for section in sections for row in section.rows])
+    else:
+        _print_recipes(sections)
+
+
+def _print_recipes(sections: Sequence[Section]) -> None:
     from typing import Literal
 
-    from rich.console import Console
     from rich.table import Table
 
-    from symae.catalogue import COLUMNS, catalogue
+    from symae.catalogue import COLUMNS
 
-    console = Console(width=140, highlight=False)
-    for section in catalogue(table):
+    console = voice.console()
+    for section in sections:
         rows = Table(box=None, header_style="bold", title=section.title, title_justify="left")
         for column in COLUMNS:
             justify: Literal["left", "right"] = "right" if column.startswith("GFLOP") else "left"
@@ -35,11 +57,16 @@ def recipes(table: str | None) -> None:
         console.print(rows, "")
 
 
-@click.command(context_settings={"show_default": True})
-@click.argument("recipe")
+@click.command(short_help="Train a recipe on images into a run directory.", context_settings={"show_default": True})
+@click.argument("recipe", shell_complete=completion.recipes)
 @click.option("--data", default=None, help="Folder, tar shards, or the name of a set; default: the recipe's own.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory to make; default: runs/RECIPE.")
-@click.option("--init", type=click.Path(path_type=Path), help="Run directory or weights to start from.")
+@click.option(
+    "--init",
+    type=click.Path(path_type=Path),
+    shell_complete=completion.runs,
+    help="Run directory or weights to start from.",
+)
 @click.option("--resume", is_flag=True, help="Continue the run in --out, or start it if there is none.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe; repeatable.")
 @click.option("--seed", type=int, help="Of weights, order, crops and corruption.  [default: 0]")
@@ -72,6 +99,7 @@ def train(
     Ctrl-C saves and stops; the same command with --resume goes on, to the bit on one CPU, on any number of devices.
 
     \b
+    Examples:
       symae train pretrain --data photos/ --out runs/pretrain
       symae train classify --data labelled/ --init runs/pretrain --out runs/classify
       symae train pretrain --data photos/ --out runs/narrow --set network.width=0.5 --set epochs=10
@@ -102,14 +130,15 @@ def train(
         devices=devices,
         world=world,
         compile=compiled,
+        quiet=voice.level() < 0,
     )
-    run = run_training(request, say=click.echo)
+    run = run_training(request, say=voice.say)
     if world.leads:
         click.echo(f"done: {run.path}; next: symae export {run.path} --repository models/")
 
 
-@click.command(context_settings={"show_default": True})
-@click.argument("run", type=click.Path(path_type=Path))
+@click.command(short_help="Measure a run on held-out images.", context_settings={"show_default": True})
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=completion.runs)
 @click.option("--data", default=None, help="Folder, tar shards, or the name of a set; default: the run's own.")
 @click.option("--part", default="test", type=click.Choice(["train", "validation", "test"]), help="Which images.")
 @click.option("--seed", default=0, help="Of the damage and of random crops.")
@@ -124,9 +153,10 @@ def evaluate(
     """Measure a RUN on held-out images: PSNR and SSIM, accuracy, mean average precision or mean IoU.
 
     \b
+    Examples:
       symae evaluate runs/classify --data labelled/ --part test
+      symae evaluate runs/classify --json
     """
-    import json
     from typing import cast
 
     from symae.assess import assess
@@ -138,7 +168,7 @@ def evaluate(
     if record is not None:
         append_result(record, result_of(run, data or open_run(run).data, part, values))
     if as_json:
-        click.echo(json.dumps(values))
+        voice.result(values)
         return
     for name, value in values.items():
         click.echo(f"{name:30} {value:8.3f}")

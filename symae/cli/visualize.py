@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from symae.cli import completion, voice
+
 __all__ = ["visualize"]
 
 
@@ -17,8 +19,11 @@ def _numbers(_context: click.Context, _parameter: click.Parameter, value: str | 
         raise click.BadParameter(f"{value!r} is no list of channels, expected numbers such as 3,17") from error
 
 
-@click.command(context_settings={"show_default": True})
-@click.argument("run", type=click.Path(path_type=Path))
+@click.command(
+    short_help="Draw what a run makes of images, or its feature maps.",
+    context_settings={"show_default": True},
+)
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=completion.runs)
 @click.argument("images", nargs=-1)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The PNG to write.")
 @click.option("--layer", type=int, help="Show feature maps after this ReLU, counted from 1.")
@@ -54,7 +59,7 @@ def visualize(
     With --layer, of any run: feature maps (figure 5); with --occlude, those of occluded images, too (figure 6).
 
     \b
-    Example:
+    Examples:
       symae visualize runs/pretrain photos/ --out restored.png
       symae visualize runs/pretrain dog.jpg cat.jpg --layer 12 --occlude --out features.png
       symae visualize runs/animals dog.jpg car.jpg --layer 12 --top 1 --beside runs/vehicles --out both.png
@@ -63,13 +68,9 @@ def visualize(
 
     figure = Figure(out, images, limit, keep_size, device)
     if layer is not None:
-        draw_features((run, *beside), figure, View(layer, channels, top, occlude, seed), say=_note)
+        draw_features((run, *beside), figure, View(layer, channels, top, occlude, seed), say=voice.note)
     elif channels or occlude or beside:
         raise click.UsageError("--channels, --occlude and --beside are for feature maps: give --layer, too")
     else:
-        draw_restorations(run, figure, sigma=sigma, seed=seed, say=_note)
-    click.echo(f"{out} written")
-
-
-def _note(line: str) -> None:
-    click.echo(line, err=True)
+        draw_restorations(run, figure, sigma=sigma, seed=seed, say=voice.note)
+    voice.say(f"{out} written")

@@ -1,7 +1,9 @@
-"""A report written in one of its three styles, to a file or to be printed."""
+"""A report written in one of its styles, to a file or to be printed."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -9,11 +11,12 @@ from pathlib import Path
 from serve.files import appears_whole
 from symae.report.build import Report
 from symae.report.markdown import to_markdown
+from symae.report.section import Row, Section
 from symae.report.terminal import to_terminal
 
 __all__ = ["write_report"]
 
-SUFFIXES = {".md": "markdown", ".html": "html", ".htm": "html"}
+SUFFIXES = {".md": "markdown", ".html": "html", ".htm": "html", ".json": "json"}
 NARROWEST = 100  # columns that a table of numbers needs
 
 
@@ -22,7 +25,7 @@ def write_report(report: Report, style: str | None, out: Path | None) -> str:
 
     Args:
         report: to be written.
-        style: "terminal", "markdown" or "html"; None: by the suffix of `out`, else "terminal".
+        style: "terminal", "markdown", "html" or "json"; None: by the suffix of `out`, else "terminal".
         out: the file, which appears whole; None: nothing is written.
 
     Returns:
@@ -37,9 +40,29 @@ def write_report(report: Report, style: str | None, out: Path | None) -> str:
     return text
 
 
+def to_json(report: Report) -> str:
+    """Write a report for machines: each table's rows with their cells by column, and every measurement in it."""
+    sections = [
+        {
+            "name": section.name,
+            "title": section.title,
+            "rows": [{"kind": row.kind, **_cells(section, row)} for row in section.rows],
+            "measured": [dataclasses.asdict(line.result) for line in section.runs],
+        }
+        for section in report.sections
+    ]
+    return json.dumps({"sections": sections}) + "\n"
+
+
+def _cells(section: Section, row: Row) -> dict[str, str]:
+    return {column.title: cell for column, cell in zip(section.columns, row.cells, strict=True)}
+
+
 def _text(report: Report, style: str, *, colour: bool) -> str:
     if style == "markdown":
         return to_markdown(report)
+    if style == "json":
+        return to_json(report)
     if style == "html":
         from symae.report.page import to_html  # jinja2 is in the extra `demo`
 
