@@ -99,7 +99,7 @@ class Batcher:
         n, height, width = inputs[0].shape[:3]
         self.refuse_late(n, height * width, expires)
         future = self._loop.create_future()
-        work = Work(inputs, outputs, expires, future, self.pace.typical(height * width))
+        work = Work(inputs, outputs, expires, future, self.pace.expected(height * width))
         if not self._waiting.add(work):
             raise UnavailableError("the server is stopping")
         try:
@@ -125,7 +125,7 @@ class Batcher:
         if images * self.pace.best(size) > left:
             raise DeadlineError("the deadline is shorter than the work takes")
         ahead = self._waiting.seconds + self._running
-        if ahead and ahead + images * self.pace.typical(size) > left:
+        if ahead and ahead + images * self.pace.expected(size) > left:
             raise DeadlineError("the deadline is shorter than the queue: too much waits already")
 
     def stuck(self, seconds: float) -> bool:

@@ -128,7 +128,7 @@ class Waiting:
     def _fill(self, key: tuple[object, ...], after: float = 0.0) -> Batch:
         queue, now = self._by_key[key], time.monotonic()
         size = queue[0].pixels
-        each, ends, images = self._pace.typical(size), math.inf, 0
+        each, ends, images = self._pace.expected(size), math.inf, 0
         parts, late, room = list[Part](), list[Work](), self._limits.room(size)
         while queue and room:
             work = queue.popleft()
