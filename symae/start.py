@@ -101,7 +101,7 @@ def transfer(model: Model, run: Path, recipe: Recipe) -> Transfer:
     if wrong:
         raise RunError(
             f"{run} does not fit: {len(wrong)} of {len(wanted)} tensors are missing there or have another shape "
-            f"({_modules(wrong)}); the network must be the same"
+            f"({_modules(wrong)}); the network must be the same: leave --set network.… out, it is the run's"
         )
     model.load_state_dict({name: source[name] for name in wanted}, strict=False)
     return Transfer(

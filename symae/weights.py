@@ -140,6 +140,8 @@ def load_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
 def _weights_file(path: Path) -> Path:
     file = path / WEIGHTS if path.is_dir() else path
     if not file.is_file():
-        reason = "has no finished weights" if path.is_dir() else "does not exist"
+        if (path / "recipe.json").is_file():
+            raise RunError(f"{path} is a run without weights yet: let it end an epoch, or go on with --resume")
+        reason = "has no weights" if path.is_dir() else "does not exist"
         raise RunError(f"{path} {reason}: give a run directory written by `symae train`, or its {WEIGHTS}")
     return file

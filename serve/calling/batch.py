@@ -22,7 +22,7 @@ from serve.calling.connect import AT_A_TIME
 from serve.calling.results import ModelInfo
 from serve.calling.targets import SourceFile, below, list_files, restored, save
 from serve.client import Client
-from serve.errors import JobError, ModelNotFoundError, RequestError, ServeError, UnavailableError
+from serve.errors import DeadlineError, JobError, ModelNotFoundError, RequestError, ServeError, UnavailableError
 from serve.files import appears_whole
 from serve.metadata import Kind
 from serve.paths import printable
@@ -32,6 +32,11 @@ __all__ = ["Outcome", "classify", "reconstruct", "segment"]
 R = TypeVar("R")
 Pixels = NDArray[np.uint8]
 Scores = tuple[tuple[str, float], ...]
+_HOW: dict[str, str] = {
+    "autoencoder": "train one with symae train pretrain, and export it with symae export",
+    "classifier": "train one with symae train classify, and export it with symae export",
+    "segmenter": "train one with symae train segment, and export it with symae export",
+}
 OVERLAY = 0.5  # share of the colours in the overlay
 
 
@@ -162,6 +167,8 @@ def _each(
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, DeadlineError):
+        return f"no answer in time ({error}): give a longer --timeout"
     if isinstance(error, RequestError):  # one image a call: its index says nothing
         return "; ".join(violation.description for violation in error.violations)
     return getattr(error, "strerror", None) or str(error)
@@ -172,6 +179,9 @@ def _pick(client: Client, kind: Kind, name: str) -> ModelInfo:
     found = [info for info in infos if info.kind == kind and name in ("", info.name)]
     if len(found) == 1:
         return found[0]
+    if not name and not found:
+        have = ", ".join(f"{info.name} ({info.kind})" for info in infos) or "none"
+        raise JobError(f"there is no {kind} among the models: {have}; {_HOW[kind]}")
     if named := [info for info in infos if info.name == name]:
         raise JobError(f"{name!r} is of kind {named[0].kind}, this needs {kind}: {_names(infos, kind)}")
     if name:

@@ -46,7 +46,7 @@ def list_files(sources: Sequence[Path]) -> list[SourceFile]:
     """
     files = [file for source in sources for file in _below(source)]
     if not files:
-        raise JobError(f"no image in {', '.join(map(str, sources))}")
+        raise JobError(f"no image in {', '.join(map(str, sources))}: expected .jpg, .png or the like, at any depth")
     twice = [name for name, count in collections.Counter(file.name for file in files).items() if count > 1]
     if twice:
         same = ", ".join(str(file.path) for file in files if file.name == twice[0])

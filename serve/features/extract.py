@@ -56,7 +56,8 @@ def extract(
     with FeatureTable(out.absolute()) as table:
         listed = table.list(options.shard.of(list_items(sources)), part_rows(facts, options))
         if not listed.count:
-            raise JobError(f"no image in {', '.join(map(str, sources))} for shard {options.shard}")
+            share = f" for shard {options.shard}" if options.shard.count > 1 else ""
+            raise JobError(f"no image in {', '.join(map(str, sources))}{share}: expected .jpg, .png or the like")
         job = job_of(facts, options, listed.count, listed.digest)
         table.claim(job, overwrite=options.overwrite)
         done = table.done()

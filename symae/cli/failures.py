@@ -41,6 +41,8 @@ def told() -> Iterator[None]:
         if error.errno == errno.ENOSPC:
             remedy = "free some and run the same command again (training: with --resume)"
             _fail(f"no space left on the device{_where(error)}: {remedy}", 1)
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and error.filename:
+            _fail(f"no permission for {error.filename}: choose another place, or have its rights changed", 1)
         _fail(f"{error.strerror or error}{_where(error)}", 1)
     except Exception as error:
         code = getattr(error, "exit_code", None)  # both error trees, symae.errors and serve.errors, carry it

@@ -41,7 +41,7 @@ def open_trained(path: Path, device: torch.device) -> Trained:
     """Load a run's model.
 
     Raises:
-        RunError: it is no run directory, or has no finished weights.
+        RunError: it is no run directory, or has no weights.
     """
     run = open_run(path)
     model, card = load(path)

@@ -39,7 +39,7 @@ def test_a_run_is_loaded_by_path_by_text_and_by_itself(run):
 
 
 def test_what_is_no_run_is_named(tmp_path):
-    with pytest.raises(RunError, match="has no finished weights"):
+    with pytest.raises(RunError, match="has no weights"):
         symae.load(tmp_path)
 
 

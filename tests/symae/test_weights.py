@@ -50,7 +50,7 @@ def test_tensors_come_by_name(tmp_path):
 
 
 def test_an_empty_run_and_a_missing_path_are_named(tmp_path):
-    with pytest.raises(RunError, match="has no finished weights"):
+    with pytest.raises(RunError, match="has no weights"):
         load(tmp_path)
     with pytest.raises(RunError, match="nowhere does not exist"):
         load(tmp_path / "nowhere")

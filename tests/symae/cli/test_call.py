@@ -1,6 +1,7 @@
 """The three commands against models in this process; what a server answers is tested in tests/serve."""
 
 import csv
+import json
 import os
 
 import numpy as np
@@ -152,6 +153,23 @@ def test_segment(repository, images, tmp_path):
     assert (np.asarray(Image.open(tmp_path / "out" / "green.labels.png")) == 1).all()
     overlay = np.asarray(Image.open(tmp_path / "out" / "green.overlay.png"))
     assert tuple(overlay[0, 0]) == (0, 227, 0)
+
+
+def test_json_is_alone_on_standard_output(repository, images, tmp_path):
+    for command, name in (("classify", "green"), ("segment", "green"), ("reconstruct", None)):
+        result = run(
+            command, images / "green.png", tmp_path / "none.png", "--out", tmp_path, "--models", repository, "--json"
+        )
+        (image,) = json.loads(result.stdout)["images"]
+        assert image["path"] == str(images / "green.png")
+        assert next(iter(image["scores"].items()), None) == (name and (name, pytest.approx(1)))
+        assert json.loads(result.stdout)["failed"][0]["error"] == "No such file or directory"
+        assert result.exit_code == 1
+
+
+def test_segment_prints_areas(repository, images, tmp_path):
+    result = run("segment", images / "green.png", "--out", tmp_path / "out", "--models", repository)
+    assert f"{images / 'green.png'}  green 100.0%" in result.stdout
 
 
 def test_unreadable_files_are_named_and_the_others_go_on(repository, images, tmp_path):

@@ -18,7 +18,7 @@ from symae.errors import Interrupted, RunError
         (ModuleNotFoundError(name="torch"), 2, "torch is not installed: pip install 'symae[train]'"),
         (ModuleNotFoundError(name="google.rpc"), 2, "google.rpc is not installed: pip install 'symae[serve]'"),
         (ModuleNotFoundError(name="unheard"), 2, "unheard is not installed: pip install 'symae[all]'"),
-        (PermissionError(13, "Permission denied", "out"), 1, "Permission denied (out)"),
+        (PermissionError(13, "Permission denied", "out"), 1, "no permission for out: choose another place"),
         (OSError(28, "No space", "out"), 1, "no space left on the device (out): free some and run the same command"),
     ],
 )
