@@ -12,6 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from serve import shipped
+from serve.client import Client
+from serve.errors import DeadlineError
 from serve.metadata import KEY, ModelMetadata
 from symae.cli import main
 
@@ -255,3 +257,12 @@ def test_one_name_for_many_results_is_refused(repository, images, tmp_path):
     assert result.exit_code == 2
     assert "is the name of one picture" in result.stderr
     assert not (tmp_path / "clean.png").exists()
+
+
+def test_an_image_that_takes_too_long_says_what_to_do(repository, images, tmp_path, monkeypatch):
+    def late(*arguments, **options):
+        raise DeadlineError("Deadline Exceeded")
+
+    monkeypatch.setattr(Client, "classify", late)
+    result = run("classify", images / "green.png", "--out", tmp_path / "out", "--models", repository)
+    assert f"{images / 'green.png'}: no answer in time (Deadline Exceeded): give a longer --timeout\n" in result.stderr
