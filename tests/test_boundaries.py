@@ -20,6 +20,7 @@ ALLOWED = {
     "symae/demo": {"symae", "export", "serve"},
     "symae/doctor": {"symae", "serve"},
     "symae/neighbours": {"symae", "serve"},
+    "symae/ui": {"symae", "serve"},
 }
 
 

@@ -25,6 +25,7 @@ GROUPS = {  # heading -> command -> module of this package
         "bench": "bench",
     },
     "Use": {
+        "ui": "ui",
         "reconstruct": "call",
         "classify": "call",
         "segment": "call",

@@ -29,6 +29,7 @@ DOCUMENTS = (
     "docs/training.md",
     "docs/scaling.md",
     "docs/installation.md",
+    "docs/ui.md",
 )
 PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS}
 ADDRESS = "127.0.0.1:50051"
