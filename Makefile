@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13 python3.14 p
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test lint format stubs accept lock clean
+.PHONY: help setup demo docs test lint format stubs accept lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -20,6 +20,9 @@ $(READY): requirements.lock pyproject.toml
 
 demo: setup  ## train, export, serve and call it all on real photographs; writes demo/index.html
 	$(BIN)/symae demo --out demo
+
+docs: setup  ## build the site of the docs in site/; make docs ARGS=serve shows it while it is written
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(or $(ARGS),build --strict)
 
 test: setup  ## run the tests, a file a process
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
@@ -51,4 +54,4 @@ lock: setup  ## pin all versions anew in requirements.lock, and the images' in d
 		pyproject.toml deploy/$$variant.in --output-file deploy/$$variant.lock; done
 
 clean:  ## remove what make wrote
-	rm -rf .venv demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv demo site .mypy_cache .ruff_cache .pytest_cache

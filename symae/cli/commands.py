@@ -26,6 +26,7 @@ GROUPS = {  # heading -> command -> module of this package
     },
     "Use": {
         "ui": "ui",
+        "sample": "sample",
         "reconstruct": "call",
         "classify": "call",
         "segment": "call",
