@@ -49,7 +49,7 @@ class Restored:
         return words.tiles(
             ("PSNR with noise", words.decibels(self.before)),
             ("PSNR restored", words.decibels(self.after)),
-            ("gain", f"{self.after - self.before:+.1f} dB"),
+            ("gain", words.difference(self.after, self.before)),
             *rest,
         )
 

@@ -13,7 +13,7 @@ from serve.errors import OverloadError, ServeError
 from serve.image import ImageError
 from symae.errors import SymaeError
 
-__all__ = ["count", "decibels", "failure", "note", "plural", "seconds", "share", "size", "tiles"]
+__all__ = ["count", "decibels", "difference", "failure", "note", "plural", "seconds", "share", "size", "tiles"]
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,11 @@ def size(pixels: NDArray[np.uint8]) -> str:
 def decibels(value: float) -> str:
     """Name a PSNR; equal pictures have no finite one."""
     return "equal" if math.isinf(value) else f"{value:.1f} dB"
+
+
+def difference(after: float, before: float) -> str:
+    """Name a gain of PSNR; where one is infinite, there is none to name."""
+    return f"{after - before:+.1f} dB" if math.isfinite(after - before) else "–"
 
 
 def seconds(value: float) -> str:

@@ -31,6 +31,7 @@ def test_what_a_file_is_called_is_no_markup():
 def test_numbers_have_their_units():
     assert words.size(np.zeros((2160, 3840, 3), np.uint8)) == "3\u202f840 × 2\u202f160 pixels"
     assert words.decibels(30.04) == "30.0 dB" and words.decibels(math.inf) == "equal"
+    assert words.difference(30.04, 20) == "+10.0 dB" and words.difference(20, math.inf) == "–"
     assert words.seconds(0.0123) == "12 ms" and words.seconds(2.34) == "2.3 s"
     assert words.share(0.1234) == "12.3 %" and words.share(0.0001) == "< 0.1 %" and words.share(0) == "0.0 %"
     assert words.plural(1, "picture") == "1 picture" and words.plural(1200, "picture") == "1\u202f200 pictures"
