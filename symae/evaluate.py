@@ -10,6 +10,7 @@ from torch import Tensor
 from torchmetrics.classification import MulticlassJaccardIndex
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from symae.class_scores import ClassScores, of_confusion, plain
 from symae.coarse import coarse_classes
 from symae.corruption import Corrupted, corrupt
 from symae.data import Batch, Dataset, evaluation_batches
@@ -19,14 +20,7 @@ from symae.randomness import generator
 from symae.recipes import Recipe
 from symae.weights import Model
 
-__all__ = ["Reconstruction", "evaluate", "main_metric", "reconstructions", "visible"]
-
-MAIN_METRIC = {  # the one that "best" means; higher is better for all
-    "pretrain": "psnr",
-    "classify": "accuracy",
-    "classify-multi": "mean_average_precision",
-    "segment": "mean_iou",
-}
+__all__ = ["Measured", "Reconstruction", "evaluate", "measure", "reconstructions", "visible"]
 
 
 @dataclass(frozen=True)
@@ -38,9 +32,12 @@ class Reconstruction:
     restored: Tensor
 
 
-def main_metric(recipe: Recipe) -> str:
-    """The name of the metric by which weights of a recipe are compared."""
-    return MAIN_METRIC["classify-multi" if recipe.multi_label else recipe.stage]
+@dataclass(frozen=True)
+class Measured:
+    """What was measured: values by name, and of a classifier or segmenter those of each class."""
+
+    values: dict[str, float]
+    classes: ClassScores | None = None
 
 
 def evaluate(
@@ -60,15 +57,20 @@ def evaluate(
         pixel_accuracy (%). Where the classes are VOC's or CIFAR-10's, accuracy and mean_average_precision also of
         their animals and vehicles, e.g. accuracy_animal: see `symae.coarse`.
     """
+    return measure(model, recipe, dataset, device=device, seed=seed).values
+
+
+def measure(model: Model, recipe: Recipe, dataset: Dataset, *, device: torch.device, seed: int = 0) -> Measured:
+    """Measure a model as `evaluate` does, and tell of each class, too."""
     training = model.training
     model.eval()
     try:
         with torch.inference_mode():
             if recipe.stage == "pretrain":
-                return _restoration(reconstructions(model, recipe, dataset, device=device, seed=seed))
+                return Measured(_restoration(reconstructions(model, recipe, dataset, device=device, seed=seed)))
             scored = _scores(model, recipe, dataset, device, seed)
             if recipe.stage == "segment":
-                return _segmentation(scored, len(dataset.classes))
+                return _segmentation(scored, dataset.classes)
             return (_multi_label if recipe.multi_label else _accuracy)(scored, dataset.classes)
     finally:
         model.train(training)
@@ -118,28 +120,34 @@ def _scores(
         yield scores, batch.targets[::crops] if recipe.stage == "classify" else batch.targets
 
 
-def _accuracy(scored: Iterable[tuple[Tensor, Tensor]], classes: tuple[str, ...]) -> dict[str, float]:
-    """Accuracy of all images, and of those of a coarse class, each among all K classes."""
-    pairs = [((scores.argmax(1) == targets).float(), targets) for scores, targets in scored]
-    right, targets = (torch.cat(parts).cpu() for parts in zip(*pairs, strict=True))
+def _accuracy(scored: Iterable[tuple[Tensor, Tensor]], classes: tuple[str, ...]) -> Measured:
+    """Accuracy of all images, of those of a coarse class among all K classes, and of those of each class."""
+    pairs = [(scores.argmax(1), targets) for scores, targets in scored]
+    predicted, targets = (torch.cat(parts).cpu() for parts in zip(*pairs, strict=True))
+    right = (predicted == targets).float()
     values = {"accuracy": 100 * right.mean().item()}
     for group, members in coarse_classes(classes).items():
         values[f"accuracy_{group}"] = 100 * right[torch.isin(targets, torch.tensor(members))].mean().item()
-    return values
+    k = len(classes)
+    matrix = torch.bincount(targets * k + predicted, minlength=k * k).reshape(k, k)
+    recalls = (100 * matrix.diagonal() / matrix.sum(1)).tolist()
+    return Measured(values, of_confusion(matrix, classes, recalls, "accuracy, %", "images"))
 
 
-def _multi_label(scored: Iterable[tuple[Tensor, Tensor]], classes: tuple[str, ...]) -> dict[str, float]:
-    """Mean average precision over all classes, and over those of a coarse class."""
+def _multi_label(scored: Iterable[tuple[Tensor, Tensor]], classes: tuple[str, ...]) -> Measured:
+    """Mean average precision over all classes, and over those of a coarse class; the average precision of each."""
     scores, targets = (torch.cat(parts) for parts in zip(*scored, strict=True))
     precisions = voc2007_average_precision(scores, targets)
     values = {"mean_average_precision": precisions.nanmean().item()}
     for group, members in coarse_classes(classes).items():
         values[f"mean_average_precision_{group}"] = precisions[members].nanmean().item()
-    return values
+    counts = tuple((targets == 1).sum(0).tolist())
+    each = ClassScores("average precision, %", "images with it", classes, plain(precisions.tolist()), counts)
+    return Measured(values, each)
 
 
-def _segmentation(scored: Iterable[tuple[Tensor, Tensor]], classes: int) -> dict[str, float]:
-    iou = MulticlassJaccardIndex(classes, ignore_index=VOID, average="macro")
+def _segmentation(scored: Iterable[tuple[Tensor, Tensor]], classes: tuple[str, ...]) -> Measured:
+    iou = MulticlassJaccardIndex(len(classes), ignore_index=VOID, average="macro")
     right, counted = 0.0, 0
     for scores, targets in scored:
         labels = scores.argmax(1)
@@ -147,7 +155,10 @@ def _segmentation(scored: Iterable[tuple[Tensor, Tensor]], classes: int) -> dict
         valid = targets != VOID
         right += float(((labels == targets) & valid).sum())
         counted += int(valid.sum())
-    return {"mean_iou": 100 * float(iou.compute()), "pixel_accuracy": 100 * right / max(counted, 1)}
+    values = {"mean_iou": 100 * float(iou.compute()), "pixel_accuracy": 100 * right / max(counted, 1)}
+    matrix = iou.confmat
+    ious = (100 * matrix.diagonal() / (matrix.sum(0) + matrix.sum(1) - matrix.diagonal())).tolist()
+    return Measured(values, of_confusion(matrix, classes, ious, "IoU, %", "pixels"))
 
 
 def _batches(recipe: Recipe, dataset: Dataset, device: torch.device, seed: int) -> Iterator[Batch]:

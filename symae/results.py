@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from symae.errors import DataError
-from symae.recipes import RECIPES, Recipe, to_dict
+from symae.recipes import RECIPES, Recipe, flat
 from symae.run import RECIPE, is_run, open_run
 
 __all__ = ["Result", "append_result", "changes", "read_results", "result_of"]
@@ -92,9 +92,12 @@ def result_of(path: Path, data: str, part: str, values: Mapping[str, float]) -> 
 def changes(recipe: Recipe) -> dict[str, Any]:
     """The settings in which a recipe departs from the one of its name; all of them where that is gone."""
     known = RECIPES.get(recipe.name)
-    before = {} if known is None else _flat(to_dict(known))
-    after = _flat(to_dict(recipe))
-    return {key: value for key, value in after.items() if key.split(".")[0] not in UNTOLD and before.get(key) != value}
+    before = {} if known is None else flat(known)
+    return {
+        key: value
+        for key, value in flat(recipe).items()
+        if key.split(".")[0] not in UNTOLD and before.get(key) != value
+    }
 
 
 def append_result(file: Path, result: Result) -> None:
@@ -125,9 +128,3 @@ def _start(init: Path | None) -> str:
     run = open_run(init)
     told = "".join(f", {key}={value}" for key, value in changes(run.recipe).items())
     return f"{run.recipe.name}, seed {run.seed}{told}"
-
-
-def _flat(node: Any, prefix: str = "") -> dict[str, Any]:
-    if isinstance(node, dict) and node:
-        return {key: value for name, part in node.items() for key, value in _flat(part, f"{prefix}{name}.").items()}
-    return {prefix[:-1]: node}

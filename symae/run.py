@@ -5,6 +5,10 @@ last.ckpt           all that is needed to continue
 model.safetensors   weights and their card, for `--init` and export
 metrics.csv         a row for each epoch
 preview.png         what the model does to held-out images
+classes.json        of a classifier or segmenter, how good it is at each class
+previews/           the same pictures after some of the epochs
+sessions.json       when, where and how it was trained
+report.html         a page of all this
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from symae.errors import RecipeError, RunError
 from symae.recipes import Recipe, from_dict, to_dict
 from symae.weights import WEIGHTS
 
-__all__ = ["Run", "commit", "create", "is_run", "open_run"]
+__all__ = ["Run", "commit", "create", "is_run", "open_run", "versions"]
 
 RECIPE = "recipe.json"
 VERSIONS = ("symae", "torch", "torchvision", "lightning", "numpy")
@@ -72,6 +76,11 @@ class Run:
         """The picture of the last validation."""
         return self.path / "preview.png"
 
+    @property
+    def page(self) -> Path:
+        """All this to be read in a browser."""
+        return self.path / "report.html"
+
     def update(self) -> None:
         """Write another number of epochs into recipe.json; where the run comes from stays as it is."""
         values = json.loads((self.path / RECIPE).read_text())
@@ -102,7 +111,7 @@ def create(run: Run, device: str = "") -> None:
             "fingerprint": run.fingerprint,
             "init": None if run.init is None else str(run.init),
             "commit": commit(),
-            "versions": {"python": platform.python_version(), **{name: _version(name) for name in VERSIONS}},
+            "versions": versions(),
             "device": device,
         },
     )
@@ -145,6 +154,11 @@ def commit() -> str:
         return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
     except OSError:  # git is not installed
         return ""
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of what results depend on; empty for what is not installed."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in VERSIONS}}
 
 
 def _version(name: str) -> str:

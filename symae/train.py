@@ -27,6 +27,7 @@ from symae.progress import Progress
 from symae.recipes import Recipe
 from symae.request import Request
 from symae.run import Run
+from symae.runpage.keeper import Keeper, Observed
 from symae.together import agreed, collect, connected, greatest
 from symae.validation import Validation
 from symae.world import Environment, World
@@ -102,7 +103,8 @@ def _fit(run: Run, ready: Prepared, request: Request, device: Device, say: Say) 
     module = TrainingModule(model, recipe, run.seed, loader.share, world, compiled=request.compile)
     validation = Validation(run, ready.card, ready.validation, ready.training)
     progress = [Progress(loader)] if world.leads and not request.quiet else []
-    callbacks: list[Callback] = [validation, Journal(run, loader, validation, say, world), *progress]
+    keeper = Keeper(run, _observed(ready, request, device), say)
+    callbacks: list[Callback] = [validation, Journal(run, loader, validation, say, world), *progress, keeper]
     with _quiet_lightning():
         trainer = Trainer(
             max_epochs=recipe.epochs,
@@ -125,6 +127,13 @@ def _fit(run: Run, ready: Prepared, request: Request, device: Device, say: Say) 
         trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
         checkpoint = run.checkpoint if run.checkpoint.exists() else None
         trainer.fit(module, Epochs(loader, lambda: trainer.current_epoch), ckpt_path=checkpoint, weights_only=True)
+
+
+def _observed(ready: Prepared, request: Request, device: Device) -> Observed:
+    options = [] if request.device == "auto" else ["--device", request.device]
+    options += ["--devices", str(request.devices)] if request.devices > 1 else []
+    options += ["--compile"] if request.compile else []
+    return Observed(ready.training, ready.validation, device.describe(), request.world.size, tuple(options))
 
 
 def _strategy(recipe: Recipe, device: Device, world: World) -> DDPStrategy:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from symae import preview
+from symae.class_scores import write_scores
 from symae.data import Dataset
 from symae.data.dataset import spread
-from symae.evaluate import evaluate, main_metric
+from symae.evaluate import measure
 from symae.module import TrainingModule
 from symae.run import Run
 from symae.weights import ModelCard, save
@@ -51,11 +53,13 @@ class Validation(Callback):
         if not trainer.is_global_zero or (done % recipe.validate_every and done != recipe.epochs):
             return
         model, device = pl_module.kept, pl_module.device
-        values = evaluate(model, recipe, self._images, device=device)
-        self.latest = {self._prefix + name: value for name, value in values.items()}
-        value = values[main_metric(recipe)]
+        measured = measure(model, recipe, self._images, device=device)
+        self.latest = {self._prefix + name: value for name, value in measured.values.items()}
+        value = measured.values[recipe.main_metric]
         first = not self._run.weights.exists()
         if recipe.keep == "last" or value > self._best or first:
             self._best = max(self._best, value)  # a value that is no number leaves it as it is
             save(model, self._card.measured(self.latest), self._run.weights)
             preview.write(model, recipe, self._images, self._run.preview, device=device)
+            if measured.classes is not None:
+                write_scores(dataclasses.replace(measured.classes, epoch=done), self._run.path)

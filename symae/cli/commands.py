@@ -14,6 +14,7 @@ GROUPS = {  # heading -> command -> module of this package
         "report": "report",
     },
     "Look": {
+        "compare": "compare",
         "visualize": "visualize",
         "neighbours": "neighbours",
         "projector": "neighbours",

@@ -27,7 +27,7 @@ from symae.recipes import (
     table5_cifar10,
     table5_distributions,
 )
-from symae.recipes.overrides import from_dict, override, to_dict
+from symae.recipes.overrides import flat, from_dict, override, to_dict
 from symae.recipes.spec import Recipe, Reported, Table
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Table",
     "find",
     "find_table",
+    "flat",
     "from_dict",
     "override",
     "to_dict",

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from symae.errors import RecipeError
 from symae.recipes.spec import Recipe
 
-__all__ = ["from_dict", "override", "to_dict"]
+__all__ = ["flat", "from_dict", "override", "to_dict"]
 
 _ADAPTER = TypeAdapter(Recipe)
 _FIXED = ("name", "stage")  # another name or stage is another recipe
@@ -39,6 +39,11 @@ def from_dict(values: Mapping[str, Any]) -> Recipe:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise RecipeError(f"recipe value {key}: {first['msg']}, got {first['input']!r}") from error
+
+
+def flat(recipe: Recipe) -> dict[str, Any]:
+    """Write a recipe as dotted keys, as `override` takes them, with plain JSON values; lists stay whole."""
+    return _flat(to_dict(recipe))
 
 
 def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
@@ -87,6 +92,12 @@ def _find(node: Any, step: str, key: str, values: dict[str, Any]) -> Any:
     valid = list(_keys(values))
     nearest = difflib.get_close_matches(key, valid, n=1, cutoff=0.0)[0]
     raise RecipeError(f"unknown key {key!r} in --set: did you mean {nearest!r}?")
+
+
+def _flat(node: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(node, dict) and node:
+        return {key: value for name, part in node.items() for key, value in _flat(part, f"{prefix}{name}.").items()}
+    return {prefix[:-1]: node}
 
 
 def _keys(node: Any, prefix: str = "") -> Iterable[str]:

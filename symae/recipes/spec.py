@@ -163,6 +163,13 @@ class Recipe:
         if self.loss == "masked" and not isinstance(self.corruption, BigBlock | SmallBlocks):
             raise RecipeError('loss "masked" needs blocks to be missing from every image: set corruption.kind')
 
+    @property
+    def main_metric(self) -> str:
+        """The one by which weights are compared and "best" is meant, as `symae.evaluate` names it; higher is better."""
+        if self.stage == "classify":
+            return "mean_average_precision" if self.multi_label else "accuracy"
+        return "psnr" if self.stage == "pretrain" else "mean_iou"
+
     def rate(self, epoch: float) -> float:
         """Learning rate at a moment of the training, in epochs since its start, e.g. 2.5 halfway through the third."""
         rate = self.learning_rate * min(1.0, epoch / self.warmup if self.warmup else 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Bar", "Bars", "Chart", "Curve", "Curves", "Kind", "Point"]
+__all__ = ["Bar", "Bars", "Chart", "Curve", "Curves", "Kind", "Point", "Trace", "Traces"]
 
 Kind = Literal["paper", "full", "changed"]
 
@@ -69,4 +69,38 @@ class Curves:
     curves: tuple[Curve, ...]
 
 
-Chart = Bars | Curves
+@dataclass(frozen=True)
+class Trace:
+    """Values in the course of a training, joined by a line.
+
+    Attributes:
+        label: whose they are.
+        points: (x, value), finite, x ascending.
+        style: number of its colour and dashes, which it keeps in every chart of a page.
+    """
+
+    label: str
+    points: tuple[tuple[float, float], ...]
+    style: int = 0
+
+
+@dataclass(frozen=True)
+class Traces:
+    """Traces over one axis.
+
+    Attributes:
+        title: with the unit.
+        x: what the axis counts.
+        traces: those without points are left out.
+        log: the values' axis is logarithmic, where all of them are above 0.
+        zero: the values' axis begins at 0.
+    """
+
+    title: str
+    x: str
+    traces: tuple[Trace, ...]
+    log: bool = False
+    zero: bool = False
+
+
+Chart = Bars | Curves | Traces

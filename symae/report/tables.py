@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from symae.evaluate import main_metric
 from symae.recipes import Recipe, Reported, Table
 from symae.report import commands, restoration, words
 from symae.report.chart import Bar, Bars, Point
@@ -86,7 +85,7 @@ def table_section(
 
 def _entries(recipe: Recipe, groups: Sequence[Group]) -> Iterator[_Entry]:
     reported: dict[str, Reported | None] = {each.metric: each for each in recipe.reported}
-    reported = reported or {main_metric(recipe): None}
+    reported = reported or {recipe.main_metric: None}
     for metric, number in reported.items():
         own = (group for group in groups if group.recipe == recipe.name and group.statistic(metric) is not None)
         yield _Entry(recipe, metric, number, tuple(own))

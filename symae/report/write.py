@@ -64,7 +64,7 @@ def _text(report: Report, style: str, *, colour: bool) -> str:
     if style == "json":
         return to_json(report)
     if style == "html":
-        from symae.report.page import to_html  # jinja2 is in the extra `demo`
+        from symae.report.page import to_html
 
         return to_html(report)
     return to_terminal(report, width=max(NARROWEST, shutil.get_terminal_size((140, 24)).columns), colour=colour)

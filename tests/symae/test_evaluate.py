@@ -9,7 +9,7 @@ from symae.coarse import VOC
 from symae.corruption import GaussianNoise, SmallBlocks
 from symae.data import DataOptions, Target, open_dataset
 from symae.data.voc import VOC_CLASSES
-from symae.evaluate import evaluate, main_metric, reconstructions
+from symae.evaluate import evaluate, measure, reconstructions
 from symae.networks import SymmetricAutoencoder, network1
 from symae.recipes import find
 from symae.weights import ModelCard, build
@@ -123,6 +123,14 @@ def test_a_segmenter_that_sees_background_alone(map_folder):
     assert values["mean_iou"] == pytest.approx(ground / 2, abs=1e-3)  # the square's IoU is 0
 
 
-def test_every_stage_has_its_main_metric():
-    names = {name: main_metric(find(name)) for name in ("pretrain", "classify", "classify-multi", "segment")}
-    assert list(names.values()) == ["psnr", "accuracy", "mean_average_precision", "mean_iou"]
+def test_scores_of_classes_come_to_those_of_all(class_folder, map_folder):
+    options = DataOptions()
+    dataset = open_dataset(str(class_folder), target=Target.CLASS, part="test", options=options)
+    measured = measure(model("classify", dataset.classes), recipe("classify"), dataset, device=CPU)
+    recalls, counts = measured.classes.values, measured.classes.counts
+    assert counts == (4, 4)
+    assert np.average(recalls, weights=counts) == pytest.approx(measured.values["accuracy"])
+    maps = open_dataset(str(map_folder), target=Target.MAP, part="train", options=options)
+    measured = measure(model("segment", maps.classes), recipe("segment"), maps, device=CPU)
+    assert np.mean(measured.classes.values) == pytest.approx(measured.values["mean_iou"], abs=1e-3)
+    assert sum(measured.classes.counts) == sum(maps[i].target.size for i in range(len(maps)))

@@ -10,6 +10,7 @@ import torch
 
 from symae.corruption import GaussianNoise
 from symae.errors import DataError, DivergenceError, Interrupted, RecipeError, RunError
+from symae.evaluate import Measured
 from symae.module import TrainingModule
 from symae.recipes import find
 from symae.request import Request, open_part, resolve
@@ -278,7 +279,7 @@ def test_weights_that_nothing_would_take_are_refused(class_folder, tmp_path):
 
 
 def test_a_measure_that_is_no_number_still_leaves_weights(class_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("symae.validation.evaluate", lambda *_, **__: {"psnr": float("nan")})
+    monkeypatch.setattr("symae.validation.measure", lambda *_, **__: Measured({"psnr": float("nan")}))
     run = train(request(class_folder, tmp_path / "run", settings=("keep=best",)), say=quiet)
     assert run.weights.exists()
 

@@ -85,3 +85,8 @@ def test_every_fine_tuning_runs_when_shrunk(name, shrunk, class_folder, map_fold
     data = label_folder if recipe.multi_label else {"segment": map_folder, "classify": class_folder}[recipe.stage]
     run = train(Request(recipe, data=str(data), out=tmp_path / "run", init=init, device="cpu"), say=lambda _: None)
     assert run.weights.exists()
+
+
+def test_every_stage_has_its_main_metric():
+    names = {name: find(name).main_metric for name in ("pretrain", "classify", "classify-multi", "segment")}
+    assert list(names.values()) == ["psnr", "accuracy", "mean_average_precision", "mean_iou"]
