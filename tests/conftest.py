@@ -1,5 +1,6 @@
 """Fixtures that several wings share: small folders of real image files."""
 
+import logging
 import os
 
 import numpy as np
@@ -10,6 +11,25 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # some tests import ONNX Ru
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # servers and trainers share few cores in the tests
 if "PYTEST_XDIST_WORKER" in os.environ:  # and so do the processes that run the tests
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def loggers():
+    """All that there are by now."""
+    made = logging.root.manager.loggerDict.values()
+    return [logging.root, *(logger for logger in made if isinstance(logger, logging.Logger))]
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was():
+    """Whatever a test asks of logging (a command that is run with -q or -v, say), the next one knows nothing of."""
+    before = {logger: (logger.level, logger.handlers[:], logger.propagate, logger.disabled) for logger in loggers()}
+    disabled = logging.root.manager.disable
+    yield
+    logging.disable(disabled)
+    for logger in loggers():
+        level, handlers, propagate, off = before.get(logger, (logging.NOTSET, [], True, False))
+        logger.setLevel(level)
+        logger.handlers[:], logger.propagate, logger.disabled = handlers, propagate, off
 
 
 def blobs(rng, height, width, channels=3):

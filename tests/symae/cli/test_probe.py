@@ -29,7 +29,7 @@ def test_a_table_files_and_a_record(trained, class_folder, tmp_path):
     result = run("probe", trained, *options, "--record", record)
     assert result.exit_code == 0, result.output
     rows = [line.split() for line in result.stdout.splitlines()]
-    assert [row[0] for row in rows[:-1]] == ["layer", "1", "2", "linear", "1-NN", "20-NN"]
+    assert [row[0] for row in rows] == ["layer", "1", "2", "linear", "1-NN", "20-NN"]
     values = json.loads(record.read_text())["values"]
     assert rows[1][1:] == [f"{values['probe_accuracy_1']:.2f}", f"{values['probe_psnr_1']:.2f}"]
 
