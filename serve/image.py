@@ -27,6 +27,7 @@ __all__ = [
     "decode",
     "fitted_size",
     "is_gray",
+    "is_gray_mode",
     "opened",
     "read",
     "resize_and_crop",
@@ -125,9 +126,14 @@ def is_gray(path: Path) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path, formats=FORMATS) as image:
-                return image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
+                return is_gray_mode(image.mode)
     except Exception as error:  # as in `decode`
         raise ImageError(f"broken image: {error}") from error
+
+
+def is_gray_mode(mode: str) -> bool:
+    """Tell whether a colour mode of Pillow's is gray alone, with transparency or without, of any depth."""
+    return mode in ("1", "L", "LA", "La", "F") or mode.startswith("I")
 
 
 def to_gray(pixels: Pixels) -> Pixels:

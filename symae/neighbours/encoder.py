@@ -64,7 +64,7 @@ def encode_by_server(origin: Origin, images: Sequence[Path], *, client: Client) 
     if origin.output != "embedding":
         raise DataError("the table holds feature maps: give the encoder with --model instead of --address")
     infos = [info for info in client.models() if info.kind == "encoder"]
-    same = [info for info in infos if (info.name, info.version) == (origin.model, origin.version)]
+    same = [info for info in infos if origin.made_by(info)]
     if not same or same[0].embedding_size != origin.size:
         raise DataError(f"{_made_by(origin)}, and the server has {_list(infos)}: give that encoder with --model")
     answer = client.embed(list(images), model=origin.model, keep_size=origin.keep_size)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from symae.errors import DataError
 from symae.neighbours.table import Features, Origin
 
-__all__ = ["Query", "find_queries"]
+__all__ = ["Query", "find_queries", "names_of"]
 
 Vectors = NDArray[np.float32]
 Encode = Callable[[Origin, Sequence[Path]], Vectors]
@@ -39,7 +39,7 @@ def find_queries(features: Features, images: Sequence[str], encode: Encode) -> l
     Raises:
         DataError: an image is neither a row nor a file, or its row has no features.
     """
-    names = {image: _names(image) for image in images}
+    names = {image: names_of(image) for image in images}
     known = features.find({name for each in names.values() for name in each})
     rows = [next((known[name] for name in names[image] if name in known), -1) for image in images]
     vectors = np.empty((len(images), features.origin.size), np.float32)
@@ -59,7 +59,7 @@ def find_queries(features: Features, images: Sequence[str], encode: Encode) -> l
     return [Query(image, vector, row) for image, vector, row in zip(images, vectors, rows, strict=True)]
 
 
-def _names(image: str) -> list[str]:
+def names_of(image: str) -> list[str]:
     """Under which names `symae embed` may have written the image, started here or elsewhere."""
     path = Path(os.path.normpath(image))
     absolute = path.absolute()

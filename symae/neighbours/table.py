@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from serve.calling.results import ModelInfo
 from symae.errors import DataError
 
 __all__ = ["Features", "Origin", "Row", "open_features"]
@@ -57,6 +58,10 @@ class Origin:
     def size(self) -> int:
         """Values in a row."""
         return math.prod(self.shape)
+
+    def made_by(self, info: ModelInfo) -> bool:
+        """Tell whether a model that is served is that encoder: features of two versions do not compare."""
+        return info.kind == "encoder" and (info.name, info.version) == (self.model, self.version)
 
 
 @dataclass(frozen=True)

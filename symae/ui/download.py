@@ -17,6 +17,8 @@ from symae.ui.tab import Result
 
 __all__ = ["Downloads"]
 
+LONGEST = 200  # bytes of a file's name, without what is added
+
 
 @dataclass(frozen=True)
 class Downloads:
@@ -35,6 +37,11 @@ class Downloads:
     def file(self, picture: Picture, what: str, pixels: NDArray[np.uint8]) -> Any:
         """Write a result (H, W, 3), and give the button its value."""
         place = Path(tempfile.mkdtemp(dir=self.folder))
-        path = place / f"{Path(picture.name).stem}-{what}.png"
+        path = place / f"{_writable(Path(picture.name).stem)}-{what}.png"
         Image.fromarray(pixels).save(path, compress_level=1)
         return gr.update(value=str(path), visible=True)
+
+
+def _writable(stem: str) -> str:
+    """Shorten what a visitor's file is called to what any file system takes, of up to 255 bytes in all."""
+    return stem.replace("\0", "").encode("utf-8", "ignore")[:LONGEST].decode("utf-8", "ignore")

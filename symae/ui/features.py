@@ -7,18 +7,18 @@ from typing import Any
 import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from serve.calling.results import ModelInfo
+from symae.errors import InputError
 from symae.ui import words
 from symae.ui.backend import Backend, as_sent, timed
 from symae.ui.compare import beside
 from symae.ui.feature_map import Coloured, colour
 from symae.ui.nearest import Table, gallery
-from symae.ui.picture import Picture, chosen
+from symae.ui.picture import Picture, chosen, reduced
 from symae.ui.tab import Result, Tab, on_click, tab
 
-__all__ = ["features_tab", "map_of", "reduced"]
+__all__ = ["features_tab", "map_of"]
 
 COUNT = 8  # neighbours
 MAP_SIDE = 768  # longer side in pixels of what a feature map is made of: a map of a 4K picture has 100 MB
@@ -45,16 +45,6 @@ def map_of(backend: Backend, pixels: Pixels, info: ModelInfo) -> tuple[Coloured,
     return colour(answer.feature_maps[0]), seconds
 
 
-def reduced(pixels: Pixels) -> Pixels:
-    """Bring a large picture to a size whose feature map is of use on a page; the rest stays as it is."""
-    height, width = pixels.shape[:2]
-    scale = MAP_SIDE / max(height, width)
-    if scale >= 1:
-        return pixels
-    to = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(Image.fromarray(pixels).resize(to, Image.Resampling.BOX, reducing_gap=2.0))
-
-
 def features_tab(backend: Backend, picture: gr.State, table: Table | None) -> Tab:
     """Lay the tab out; without a table it says how to make one."""
     with tab("Features", "encoder", free=table is None) as chooser:
@@ -71,9 +61,12 @@ def features_tab(backend: Backend, picture: gr.State, table: Table | None) -> Ta
 
     def act(picture: Picture | None, centred: bool, model: str | None) -> tuple[Any, ...]:
         taken = chosen(picture)
-        info = table.encoder(backend.models("encoder")) if table else backend.pick("encoder", model)
-        found = _neighbours(backend, table, taken, info, centred) if table else ""
-        seen = reduced(taken.pixels)
+        try:
+            info = table.encoder(backend.models("encoder")) if table else backend.pick("encoder", model)
+            found = _neighbours(backend, table, taken, info, centred) if table else ""
+        except InputError as error:
+            info, found = backend.pick("encoder", model), words.failure(error)
+        seen = reduced(taken.pixels, MAP_SIDE)
         coloured, seconds = map_of(backend, seen, info)
         map_view = beside(seen, coloured.at_size(*seen.shape[:2]), ("picture", "feature map"), crisp=True)
         return map_view, found, _numbers(coloured, seconds, info)

@@ -17,8 +17,8 @@ from symae.ui.backend import Backend, as_sent, timed
 from symae.ui.compare import beside
 from symae.ui.damage import big_block, cut_out, psnr, small_blocks
 from symae.ui.download import Downloads
-from symae.ui.picture import Picture, chosen
-from symae.ui.tab import Result, Tab, on_click, tab
+from symae.ui.picture import Picture, chosen, reduced
+from symae.ui.tab import KEPT, Result, Tab, on_click, tab
 
 __all__ = ["Inpainted", "canvas", "inpaint", "inpaint_tab", "painted"]
 
@@ -97,8 +97,7 @@ def canvas(picture: Picture | None, mask: Mask | None = None) -> dict[str, Any] 
     if picture is None:
         return None
     holed = picture.pixels if mask is None else np.where(mask[:, :, None], np.array(PAINT, np.uint8), picture.pixels)
-    background = np.asarray(Image.fromarray(holed).resize(_fitted(holed), Image.Resampling.BOX))
-    return {"background": background, "layers": [], "composite": None}
+    return {"background": reduced(holed, CANVAS), "layers": [], "composite": None}
 
 
 def painted(value: Mapping[str, Any] | None, picture: Picture, taken: Mask | None = None) -> Mask:
@@ -116,7 +115,7 @@ def inpaint_tab(backend: Backend, picture: gr.State, downloads: Downloads) -> Ta
     """Lay the tab out."""
     with tab("Inpaint", "autoencoder") as chooser:
         gr.HTML(words.note(HINT))
-        editor, blocks = _editor(), gr.State(None, time_to_live=3600)
+        editor, blocks = _editor(), gr.State(None, time_to_live=KEPT)
         with gr.Row(elem_classes="controls"):
             big, small, none = gr.Button("One big block"), gr.Button("Many small blocks"), gr.Button("No hole")
             run = gr.Button("Fill the hole", variant="primary")
@@ -173,9 +172,3 @@ def _drawing(
         return canvas(picture, mask), mask
 
     return click
-
-
-def _fitted(pixels: Pixels) -> tuple[int, int]:
-    height, width = pixels.shape[:2]
-    scale = min(1.0, CANVAS / max(height, width))
-    return max(1, round(width * scale)), max(1, round(height * scale))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from serve.calling.results import Embeddings, ModelInfo
 from symae.errors import InputError
 from symae.neighbours.pictures import Pictures
+from symae.neighbours.query import names_of
 from symae.neighbours.search import Neighbour, mean_of, search
 from symae.neighbours.table import Features
 from symae.ui.compare import data_uri
@@ -45,13 +46,14 @@ class Table:
             InputError: it is not there.
         """
         origin = self.features.origin
-        named = [info for info in models if info.kind == "encoder" and info.name == origin.model]
-        if not named:
+        made = [info for info in models if origin.made_by(info)]
+        if not made:
             raise InputError(
-                f"the features in {self.features.path.name} were made by {origin.model}, which is not served here: "
-                "serve it, or make a table with the encoder that is: symae embed MODEL IMAGES --out features.parquet"
+                f"the features in {self.features.path.name} were made by {origin.model} version {origin.version}, "
+                "which is not served here: serve it, or make a table with the encoder that is: "
+                "symae embed MODEL IMAGES --out features.parquet"
             )
-        return named[0]
+        return made[0]
 
     def near(self, answer: Embeddings, picture: Picture, count: int, *, centred: bool) -> list[Neighbour]:
         """Find the rows nearest to a picture by cosine, without the picture itself if the table knows its path.
@@ -72,7 +74,7 @@ class Table:
                 f"{origin.model} gives {vector.size} numbers for this picture, and {self.features.path.name} has "
                 f"{origin.size} in a row: make the table anew with symae embed"
             )
-        own = self.features.find(_names(picture.path)) if picture.path else {}
+        own = self.features.find(names_of(str(picture.path))) if picture.path else {}
         mean = self.mean if centred else None
         return search(self.features, vector[None], count, leave_out=[*own.values(), -1][:1], mean=mean)[0]
 
@@ -102,9 +104,3 @@ def _item(table: Table, neighbour: Neighbour) -> str:
 
 def _drawn(pixels: Pixels) -> str:
     return "pixelated" if max(pixels.shape[:2]) < THUMBNAIL else ""
-
-
-def _names(path: Path) -> list[str]:
-    """Name a path as a table may have it: whole, or from the folder that one is in."""
-    here = Path.cwd()
-    return [str(path), *([str(path.relative_to(here))] if path.is_relative_to(here) else [])]

@@ -21,14 +21,14 @@ from symae.ui.nearest import Table
 from symae.ui.restore import restore_tab
 from symae.ui.samples import Sample
 from symae.ui.segment import segment_tab
-from symae.ui.tab import Tab
+from symae.ui.tab import KEPT, Tab
 from symae.ui.upload import picture_panel
 from symae.ui.words import failure
 
 __all__ = ["CSS", "Contents", "build", "theme"]
 
 CSS = (files("symae.ui") / "page.css").read_text(encoding="utf-8")
-KEPT = 3600  # seconds that files and pictures of a visitor are kept
+SESSIONS = 16  # visitors whose pictures are kept, up to about a gigabyte each; Gradio's own is 10,000
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ def build(contents: Contents) -> gr.Blocks:
     """Lay the page out."""
     backend = contents.backend
     page = gr.Blocks(title="symae", analytics_enabled=False, delete_cache=(KEPT, KEPT))
+    page.state_session_capacity = SESSIONS
     with page:
         served = gr.HTML(elem_id="served")
         picture = gr.State(None, time_to_live=KEPT)

@@ -13,7 +13,7 @@ from serve import image
 from symae.errors import DataError, InputError
 from symae.ui.words import plural, size
 
-__all__ = ["Picture", "chosen", "enlarged", "factor", "open_picture", "shown"]
+__all__ = ["Picture", "chosen", "enlarged", "factor", "open_picture", "reduced", "shown"]
 
 ORIENTATION = 274  # EXIF tag; 1: as it is
 LARGEST_SHOWN = 1600  # longer side in pixels of what the browser gets; results are computed at full size
@@ -61,7 +61,7 @@ def open_picture(path: Path, name: str = "", *, known: bool = False) -> Picture:
         data = path.read_bytes()
         pixels = image.decode(data, channels=3)
         with image.opened(data, image.MAX_PIXELS) as header:
-            gray, notes = _is_gray(header), _notes(header)
+            gray, notes = image.is_gray_mode(header.mode), _notes(header)
     except OSError as error:
         raise DataError(f"{name} cannot be read: {error.strerror or error}.") from error
     except image.ImageError as error:
@@ -83,8 +83,13 @@ def chosen(picture: Picture | None) -> Picture:
 
 def shown(pixels: Pixels) -> Pixels:
     """Reduce what is larger than a screen; the rest stays as it is."""
+    return reduced(pixels, LARGEST_SHOWN)
+
+
+def reduced(pixels: Pixels, side: int) -> Pixels:
+    """Bring the longer side of (H, W, 3) to at most `side` pixels, each the mean of those it stands for."""
     height, width = pixels.shape[:2]
-    scale = LARGEST_SHOWN / max(height, width)
+    scale = side / max(height, width)
     if scale >= 1:
         return pixels
     to = max(1, round(width * scale)), max(1, round(height * scale))
@@ -100,10 +105,6 @@ def factor(pixels: Pixels, side: int) -> int:
 def enlarged(pixels: Pixels, times: int) -> Pixels:
     """Draw each pixel of (H, W) or (H, W, 3) as a square."""
     return np.repeat(np.repeat(pixels, times, axis=0), times, axis=1)
-
-
-def _is_gray(header: Image.Image) -> bool:
-    return header.mode in ("1", "L", "LA", "La", "F") or header.mode.startswith("I")
 
 
 def _notes(header: Image.Image) -> list[str]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from symae.ui import words
 from symae.ui.backend import Backend, as_sent, timed
 from symae.ui.compare import beside
-from symae.ui.damage import add_noise, psnr
+from symae.ui.damage import add_noise, mean_change, psnr
 from symae.ui.download import Downloads
 from symae.ui.picture import Picture, chosen
 from symae.ui.tab import Result, Tab, on_click, tab
@@ -44,7 +44,7 @@ class Restored:
         """Show what was reached."""
         rest = (("time", words.seconds(self.seconds)), ("model", self.model))
         if self.before is None or self.after is None:
-            change = float(np.abs(self.received.astype(np.int16) - self.sent).mean())
+            change = mean_change(self.received, self.sent)
             return words.tiles(("mean change, of 255", f"{change:.1f}"), *rest)
         return words.tiles(
             ("PSNR with noise", words.decibels(self.before)),

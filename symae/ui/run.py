@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from serve.calling.connect import connected
 from serve.channel import Access
+from symae.errors import DataError
 from symae.neighbours.table import open_features
 from symae.ui.backend import Backend
 from symae.ui.download import Downloads
@@ -20,9 +22,11 @@ from symae.ui.page import Contents, build
 from symae.ui.samples import samples_of
 from symae.ui.serving import listener, opened
 
-__all__ = ["Options", "page_at", "run_until_stopped"]
+__all__ = ["Options", "of_use", "page_at", "run_until_stopped"]
 
+R = TypeVar("R")
 DEMO = Path("demo")  # where `symae demo` writes unless told otherwise
+TEMP = "GRADIO_TEMP_DIR"  # where Gradio keeps uploads
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,12 @@ def page_at(options: Options, say: Callable[[str], None]) -> Iterator[str]:
         SetupError, ServeError: as `serve.calling.connect.connected` raises them.
         DataError: the table or the folder of samples is not what it must be.
     """
-    os.environ["GRADIO_TEMP_DIR"] = str(options.scratch)  # in place of a folder of all users that nobody empties
     found = _with_demo(options)
     with ExitStack() as stack:
+        stack.enter_context(_uploads_in(options.scratch))
         held = stack.enter_context(listener(found.host, found.port))  # what is wrong is said before models are loaded
-        table = Table(open_features(found.features)) if found.features else None
-        samples = samples_of(found.samples)
+        table = of_use(_table, options.features, found.features, say)
+        samples = of_use(samples_of, options.samples, found.samples, say)
         client = stack.enter_context(connected("autoencoder", found.address, found.models, say, found.access))
         where = f"the server at {found.address}" if found.address else "this process"
         contents = Contents(Backend(client, where), samples, table, Downloads(found.scratch))
@@ -76,13 +80,41 @@ def run_until_stopped(options: Options, say: Callable[[str], None]) -> None:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end it in the same way
     try:
         with page_at(options, say) as url:
-            say(f"open {url} in a browser; Ctrl-C ends it")
             try:
+                say(f"open {url} in a browser; Ctrl-C ends it")
                 threading.Event().wait()
             except KeyboardInterrupt:
                 say("stopping")
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _uploads_in(folder: Path) -> Iterator[None]:
+    """Have Gradio keep uploads in a folder, in place of one of all users that nobody empties."""
+    before = os.environ.get(TEMP)
+    os.environ[TEMP] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop(TEMP)
+        if before is not None:
+            os.environ[TEMP] = before
+
+
+def _table(path: Path | None) -> Table | None:
+    return Table(open_features(path)) if path else None
+
+
+def of_use(read: Callable[[Path | None], R], asked: Path | None, found: Path | None, say: Callable[[str], None]) -> R:
+    """Read what was asked for, or what was found; do without where nobody asked and it is of no use."""
+    try:
+        return read(found)
+    except DataError as error:
+        if asked is not None:
+            raise
+        say(f"not used: {error}")
+        return read(None)
 
 
 def _with_demo(options: Options) -> Options:

@@ -9,13 +9,14 @@ from typing import Any
 import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from serve.calling.results import ModelInfo
 from symae.ui import words
 from symae.ui.backend import Backend, as_sent, timed
 from symae.ui.compare import beside
-from symae.ui.picture import Picture, chosen, enlarged, factor
-from symae.ui.tab import Result, Tab, on_click, tab
+from symae.ui.picture import Picture, chosen, enlarged, factor, shown
+from symae.ui.tab import KEPT, Result, Tab, on_click, tab
 
 __all__ = ["Area", "Segmented", "areas", "overlay", "segment", "segment_tab"]
 
@@ -86,8 +87,10 @@ def overlay(
         only: the number of a class that is painted alone, the rest pale; None: all.
 
     Returns:
-        (f H, f W, 3) uint8, f >= 1 where the picture is small.
+        (f H, f W, 3) uint8, f >= 1 where the picture is small, f < 1 where it is larger than a screen.
     """
+    image = shown(image)
+    labels = np.asarray(Image.fromarray(labels).resize(image.shape[1::-1], Image.Resampling.NEAREST))
     times = factor(image, MIN_SIDE)
     large, map_ = enlarged(image, times).astype(np.float32), enlarged(labels, times)
     palette = np.array([*colours, *[(255, 255, 255)] * (256 - len(colours))], np.float32)
@@ -116,7 +119,7 @@ def segment_tab(backend: Backend, picture: gr.State) -> Tab:
             only = gr.Dropdown([ALL], value=ALL, label="Show", info="One class alone is told apart without its colour.")
             run = gr.Button("Segment", variant="primary", elem_classes="run")
         say, numbers, view, table = gr.HTML(), gr.HTML(), gr.HTML(elem_classes="view"), gr.HTML()
-        answer = gr.State(None, time_to_live=3600)
+        answer = gr.State(None, time_to_live=KEPT)
 
     def act(picture: Picture | None, model: str | None) -> tuple[Any, ...]:
         done = segment(backend, chosen(picture), model)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
@@ -12,6 +14,8 @@ from typing import Any
 import fastapi
 import gradio as gr
 import uvicorn
+from gradio import processing_utils
+from gradio.exceptions import InvalidPathError
 
 from serve.errors import AddressError
 from serve.protocol.address import check_free
@@ -27,6 +31,7 @@ ELSEWHERE = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
     "style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; form-action 'self'"
 )
+RELAYS = re.compile("/(proxy=|file[=/]https?:)", re.IGNORECASE)  # Gradio's routes that fetch from anywhere
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -61,7 +66,7 @@ def opened(build: Callable[[], gr.Blocks], held: socket.socket) -> Iterator[str]
         FailureError: it did not start.
     """
     app = asyncio.run(_app(build))
-    config = uvicorn.Config(_Alone(app), log_level="critical", timeout_graceful_shutdown=GOODBYE)
+    config = uvicorn.Config(_Alone(app), log_level="error", timeout_graceful_shutdown=GOODBYE)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [held]}, name="page", daemon=True)
     thread.start()
@@ -72,17 +77,21 @@ def opened(build: Callable[[], gr.Blocks], held: socket.socket) -> Iterator[str]
     host, port = held.getsockname()[:2]
     name = "localhost" if host in ANY else f"[{host}]" if ":" in host else host
     try:
-        yield f"http://{name}:{port}"
+        with _nothing_fetched():
+            yield f"http://{name}:{port}"
     finally:
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what is cut off now is so on purpose
         server.should_exit = True
         thread.join()
 
 
 async def _app(build: Callable[[], gr.Blocks]) -> fastapi.FastAPI:
     """Make the application inside of an event loop: where there is none, Gradio makes loops and never closes them."""
+    page = build().queue(default_concurrency_limit=4)
+    page.has_launched = True  # as launch() says; Gradio 6.31 lets visitors name any file of the machine until then
     app: fastapi.FastAPI = gr.mount_gradio_app(
         fastapi.FastAPI(),
-        build().queue(default_concurrency_limit=4),
+        page,
         "/",
         footer_links=[],
         run_history=False,
@@ -98,13 +107,33 @@ async def _app(build: Callable[[], gr.Blocks]) -> fastapi.FastAPI:
     return app
 
 
+@contextmanager
+def _nothing_fetched() -> Iterator[None]:
+    """Keep Gradio from fetching what a visitor names by a URL where a file belongs, which it does for any input."""
+
+    async def refused(url: str) -> Any:
+        raise InvalidPathError(f"nothing is loaded from elsewhere: {url[:100]}")
+
+    before = processing_utils.async_ssrf_protected_get
+    processing_utils.async_ssrf_protected_get = refused
+    try:
+        yield
+    finally:
+        processing_utils.async_ssrf_protected_get = before
+
+
 class _Alone:
-    """An ASGI application whose pages may load nothing from another host."""
+    """An ASGI application that fetches nothing from another host, and whose pages may not either."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
 
     async def __call__(self, scope: Message, receive: Any, send: Send) -> None:
+        if RELAYS.search(scope.get("path", "")):
+            await send({"type": "http.response.start", "status": 404, "headers": []})
+            await send({"type": "http.response.body"})
+            return
+
         async def headed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 extra = (b"content-security-policy", ELSEWHERE.encode()), (b"referrer-policy", b"no-referrer")

@@ -13,7 +13,9 @@ from serve.metadata import Kind
 from symae.ui.models import Chooser
 from symae.ui.words import failure
 
-__all__ = ["Result", "Tab", "guarded", "on_click", "tab"]
+__all__ = ["KEPT", "Result", "Tab", "guarded", "on_click", "tab"]
+
+KEPT = 3600  # seconds that files and pictures of a visitor are kept
 
 
 @dataclass(frozen=True)

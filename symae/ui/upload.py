@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
 from gradio.data_classes import ImageData
+from gradio.utils import get_upload_folder
 from PIL import Image
 
 from symae.errors import DataError
@@ -16,7 +18,7 @@ from symae.ui import words
 from symae.ui.picture import Picture, enlarged, factor, open_picture, shown
 from symae.ui.samples import Sample
 
-__all__ = ["picture_panel"]
+__all__ = ["picture_panel", "readable"]
 
 SIDE, THUMBNAIL = 300, 160  # in pixels
 
@@ -34,8 +36,9 @@ def picture_panel(samples: Sequence[Sample], picture: gr.State) -> None:
     # Gradio's own raises on what Pillow cannot read; and a subclass of a component writes a .pyi file beside itself.
     upload.preprocess = _as_it_came  # type: ignore[method-assign]
     say = gr.HTML(words.note("Drop a picture, paste one, or take a sample."), elem_id="about")
+    usable = readable(samples)
     gallery = gr.Gallery(
-        [(_thumbnail(sample), sample.name) for sample in samples],
+        [(thumbnail, sample.name) for sample, thumbnail in usable],
         label="Samples",
         columns=3,
         height="auto",
@@ -47,7 +50,7 @@ def picture_panel(samples: Sequence[Sample], picture: gr.State) -> None:
     )
 
     def take(event: gr.SelectData) -> tuple[Any, ...]:
-        return _shown(samples[event.index].open())
+        return _opened(usable[event.index][0].open)
 
     outputs = [upload, picture, say]
     upload.input(_received, [upload], outputs, api_visibility="private")
@@ -56,25 +59,40 @@ def picture_panel(samples: Sequence[Sample], picture: gr.State) -> None:
 
 
 def _as_it_came(payload: ImageData | None) -> Any:
-    """Give path and name of the file that was dropped; None where it was taken away."""
-    if payload is None or payload.path is None:
+    """Give path and name of the file that was dropped; None where it was taken away, or was never uploaded."""
+    if payload is None or payload.path is None or not _uploaded(Path(payload.path)):
         return None
     return payload.path, payload.orig_name or ""
 
 
+def _uploaded(path: Path) -> bool:
+    return path.resolve().is_relative_to(Path(get_upload_folder()).resolve())
+
+
 def _received(file: tuple[str, str] | None) -> tuple[Any, ...]:
-    """Read what was dropped, or say why it cannot be read."""
+    """Read what was dropped."""
     if file is None:
         return None, None, words.note("Drop a picture, paste one, or take a sample.")
+    return _opened(lambda: open_picture(Path(file[0]), file[1]))
+
+
+def _opened(read: Callable[[], Picture]) -> tuple[Any, ...]:
+    """Show a picture and what it is, or say why it cannot be read."""
     try:
-        return _shown(open_picture(Path(file[0]), file[1]))
+        picture = read()
     except DataError as error:
         return None, None, words.failure(error)
-
-
-def _shown(picture: Picture) -> tuple[Any, ...]:
     seen = shown(picture.pixels)
     return enlarged(seen, factor(seen, SIDE)), picture, words.note(picture.about)
+
+
+def readable(samples: Sequence[Sample]) -> list[tuple[Sample, Any]]:
+    """Give samples their thumbnails, and leave out those that are broken."""
+    found = []
+    for sample in samples:
+        with suppress(DataError):
+            found.append((sample, _thumbnail(sample)))
+    return found
 
 
 def _thumbnail(sample: Sample) -> Any:

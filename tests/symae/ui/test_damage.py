@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from symae.ui.damage import add_noise, big_block, cut_out, psnr, small_blocks
+from symae.ui.damage import add_noise, big_block, cut_out, mean_change, psnr, small_blocks
 
 FLAT = np.full((64, 80, 3), 128, np.uint8)
 
@@ -12,6 +12,16 @@ def test_no_noise_is_the_identity_and_the_same_seed_the_same_noise():
     assert (add_noise(FLAT, 0) == FLAT).all()
     assert (add_noise(FLAT, 20) == add_noise(FLAT, 20)).all()
     assert (add_noise(FLAT, 20, seed=1) != add_noise(FLAT, 20)).any()
+
+
+def test_bands_of_rows_change_nothing():
+    tall = np.random.default_rng(1).integers(0, 256, (600, 7, 3), np.uint8)
+    noise = np.random.default_rng(3).standard_normal(tall.shape, np.float32)
+    noisy = add_noise(tall, 20, seed=3)
+    assert (noisy == np.clip(np.rint(tall + 20 * noise), 0, 255)).all()
+    difference = noisy.astype(float) - tall
+    assert psnr(noisy, tall) == pytest.approx(10 * math.log10(255**2 / np.mean(difference**2)))
+    assert mean_change(noisy, tall) == pytest.approx(np.abs(difference).mean())
 
 
 def test_noise_has_its_standard_deviation():

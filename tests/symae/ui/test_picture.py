@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from symae.errors import DataError, InputError
-from symae.ui.picture import chosen, enlarged, factor, open_picture, shown
+from symae.ui.picture import chosen, enlarged, factor, open_picture, reduced, shown
 
 RGB = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8))
 
@@ -71,6 +71,7 @@ def test_only_what_is_larger_than_a_screen_is_reduced():
     assert shown(np.zeros((1000, 1600, 3), np.uint8)).shape == (1000, 1600, 3)
     assert shown(np.zeros((2160, 3840, 3), np.uint8)).shape == (900, 1600, 3)
     assert shown(np.zeros((1, 4000, 3), np.uint8)).shape == (1, 1600, 3)
+    assert reduced(np.zeros((2160, 3840, 3), np.uint8), 768).shape == (432, 768, 3)
 
 
 def test_small_pictures_are_enlarged_to_squares():

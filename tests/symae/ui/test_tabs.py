@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,16 +13,19 @@ from serve.errors import ModelNotFoundError, UnavailableError
 from symae.errors import DataError, InputError
 from symae.ui.classify import Classified, bars, classify
 from symae.ui.compare import beside
+from symae.ui.download import Downloads
 from symae.ui.feature_map import colour
-from symae.ui.features import map_of, reduced
+from symae.ui.features import map_of
 from symae.ui.inpaint import PAINT, canvas, inpaint, painted
 from symae.ui.models import absent
 from symae.ui.nearest import gallery
 from symae.ui.picture import open_picture
 from symae.ui.restore import restore
+from symae.ui.run import of_use
 from symae.ui.samples import samples_of
 from symae.ui.segment import areas, legend, overlay, segment
 from symae.ui.tab import guarded
+from symae.ui.upload import readable
 
 
 def test_restore_as_it_is(backend, photo):
@@ -98,6 +103,8 @@ def test_an_overlay_of_one_class_leaves_the_others_pale():
     drawn = overlay(image, labels, ((0, 0, 0), (200, 0, 0)), only=1)
     assert (drawn[:, :200] == drawn[0, 0]).all() and drawn[0, 0, 0] > 200 and drawn[0, 400, 0] > drawn[0, 400, 1]
     assert (drawn[:, 239] != drawn[:, 238]).any()
+    large = overlay(image.repeat(5, 0), labels.repeat(5, 0), ((0, 0, 0), (200, 0, 0)))
+    assert large.shape == (1600, 320, 3) and large[0, 0, 0] < 100 < large[0, -1, 0]
 
 
 def test_bars_are_in_order_and_say_what_is_left_out(backend, photo):
@@ -124,9 +131,11 @@ def test_neighbours_are_the_like_colours_and_lost_files_are_said(backend, table,
 
 
 def test_a_table_of_another_encoder_gets_a_sentence(backend, table):
-    models = [dataclasses.replace(info, name=f"other-{info.kind}") for info in backend.models()]
-    with pytest.raises(InputError, match=r"features.parquet were made by toy-encoder, which is not served here"):
-        table.encoder(models)
+    assert table.encoder(backend.models()).name == "toy-encoder"
+    for change in ({"name": "other"}, {"version": "2"}):
+        models = [dataclasses.replace(info, **change) for info in backend.models()]
+        with pytest.raises(InputError, match=r"parquet were made by toy-encoder version 1, which is not served here"):
+            table.encoder(models)
 
 
 def test_a_feature_map_is_coloured_by_its_components(backend, photo):
@@ -134,7 +143,6 @@ def test_a_feature_map_is_coloured_by_its_components(backend, photo):
     assert coloured.pixels.shape == (20, 30, 3) and coloured.explained == pytest.approx(1)
     red = coloured.pixels[:, :, 0].astype(float)  # the largest component is that of x or of y
     assert min(np.ptp(red, axis=0).max(), np.ptp(red, axis=1).max()) < 30
-    assert reduced(np.zeros((2160, 3840, 3), np.uint8)).shape == (432, 768, 3)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 1, 5), (5, 3, 1)])
@@ -156,6 +164,27 @@ def test_samples_are_photographs_and_some_of_a_folder(pictures, tmp_path):
     assert samples[-1].open().path == (pictures / "red.png").resolve() and samples[0].open().path is None
     with pytest.raises(DataError, match=r"no picture in .*: give --samples a folder with pictures"):
         samples_of(tmp_path / "nothing")
+
+
+def test_a_broken_sample_is_left_out(pictures, tmp_path):
+    (tmp_path / "broken.png").write_text("no picture")
+    shutil.copy(pictures / "red.png", tmp_path / "red.png")
+    own = [sample for sample in samples_of(tmp_path) if sample.own]
+    assert [sample.name for sample, _ in readable(own)] == ["red"] and len(own) == 2
+
+
+def test_what_is_found_and_of_no_use_is_said_and_what_was_asked_for_is_an_error(tmp_path):
+    said = []
+    assert of_use(samples_of, None, tmp_path, said.append) == samples_of(None)
+    assert "not used: no picture in" in said[0]
+    with pytest.raises(DataError, match="no picture in"):
+        of_use(samples_of, tmp_path, tmp_path, said.append)
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "é" * 200, "nul\0byte", "half \ud800 of a pair"])
+def test_a_result_is_written_whatever_the_picture_is_called(photo, tmp_path, name):
+    update = Downloads(tmp_path).file(dataclasses.replace(photo, name=f"{name}.png"), "filled", photo.pixels)
+    assert Path(update["value"]).is_file() and update["value"].endswith("-filled.png")
 
 
 def test_a_handler_never_raises():
