@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from symae.cli import voice
+from symae.cli import completion, voice
 
 __all__ = ["compare"]
 
 
 @click.command(short_help="Lay runs side by side, or write the page of one.")
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), shell_complete=completion.runs)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),

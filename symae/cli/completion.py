@@ -32,16 +32,20 @@ def completion(shell: str) -> None:
 
 
 def recipes(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Offer recipes."""
-    from symae.recipes import RECIPES
-
+    """Offer recipes; none without PyTorch."""
+    try:
+        from symae.recipes import RECIPES
+    except ImportError:
+        return []
     return [CompletionItem(name, help=r.summary) for name, r in RECIPES.items() if name.startswith(incomplete)]
 
 
 def tables(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Offer tables and figures."""
-    from symae.recipes import TABLES
-
+    """Offer tables and figures; none without PyTorch."""
+    try:
+        from symae.recipes import TABLES
+    except ImportError:
+        return []
     return [CompletionItem(name, help=t.title) for name, t in TABLES.items() if name.startswith(incomplete)]
 
 

@@ -60,16 +60,18 @@ def _usage(error: click.UsageError) -> str:
 
 
 EXTRAS = {  # what a package that is missing belongs to
-    "train": ("torch", "torchvision", "lightning", "torchmetrics", "safetensors", "pydantic", "tensorboard", "onnx"),
-    "serve": ("onnxruntime", "pyarrow", "grpc", "grpc_health", "grpc_reflection", "google", "prometheus_client"),
-    "demo": ("jinja2", "gradio", "matplotlib", "markupsafe"),
-    "scale": ("ray", "fsspec"),
+    "train": "torch torchvision lightning torchmetrics safetensors pydantic tensorboard onnx onnxscript skimage sklearn"
+    " matplotlib",
+    "serve": "onnxruntime pyarrow grpc grpc_health grpc_reflection google prometheus_client jinja2",
+    "demo": "gradio",
+    "scale": "ray fsspec",
+    "otel": "opentelemetry",
 }
 
 
 def _remedy(module: str) -> str:
     package = module.partition(".")[0]
-    extra = next((extra for extra, packages in EXTRAS.items() if package in packages), "all")
+    extra = next((extra for extra, packages in EXTRAS.items() if package in packages.split()), "all")
     return f"pip install 'symae[{extra}]'"
 
 

@@ -55,6 +55,7 @@ def neighbours(
       symae neighbours features.parquet photos/dog.jpg --out neighbours.html
       symae neighbours features.npy new.jpg --k 20 --model models/classify-encoder --json
     """
+    from symae.neighbours.page import write_page
     from symae.neighbours.query import find_queries
     from symae.neighbours.search import mean_of, search
     from symae.neighbours.table import open_features
@@ -71,10 +72,9 @@ def neighbours(
     else:
         _print_table(pairs)
     if out is not None:
-        from symae.neighbours.page import write_page
-
         missing = write_page(out, table, pairs, centred=centre)
-        gone = f"; {missing} pictures are not where the table says, seen from this folder" if missing else ""
+        are = "1 picture is" if missing == 1 else f"{missing} pictures are"
+        gone = f"; {are} not where the table says, seen from this folder" if missing else ""
         voice.note(f"{out} written{gone}")
 
 

@@ -32,7 +32,13 @@ def _numbers(_context: click.Context, _parameter: click.Parameter, value: str | 
 )
 @click.option("--top", default=4, type=click.IntRange(1), help="How many of the strongest channels.")
 @click.option("--occlude", is_flag=True, help="Show the same channels with a block of each image missing.")
-@click.option("--beside", multiple=True, type=click.Path(path_type=Path), help="Another run's maps, too; repeatable.")
+@click.option(
+    "--beside",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    shell_complete=completion.runs,
+    help="Another run's maps, too; repeatable.",
+)
 @click.option("--sigma", default=30.0, type=click.FloatRange(0), help="Of the pixel noise, on the 0-255 scale.")
 @click.option("--limit", default=6, type=click.IntRange(1), help="Most images of one folder or set.")
 @click.option("--keep-size", is_flag=True, help="Take images at their own sizes, not the run's.")

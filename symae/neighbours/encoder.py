@@ -67,8 +67,9 @@ def encode_by_server(origin: Origin, images: Sequence[Path], *, client: Client) 
     same = [info for info in infos if origin.made_by(info)]
     if not same or same[0].embedding_size != origin.size:
         raise DataError(f"{_made_by(origin)}, and the server has {_list(infos)}: give that encoder with --model")
-    answer = client.embed(list(images), model=origin.model, keep_size=origin.keep_size)
-    return np.asarray(answer.embeddings, np.float32)
+    # One image a request: a server refuses requests of too many images or bytes, however many it could embed.
+    answers = [client.embed([image], model=origin.model, keep_size=origin.keep_size) for image in images]
+    return np.concatenate([np.asarray(answer.embeddings, np.float32) for answer in answers])
 
 
 def _same(origin: Origin, model: Path | None) -> ModelFile:

@@ -42,7 +42,7 @@ def write_page(
     """Write the page, whole or not at all.
 
     Args:
-        out: the .html file.
+        out: the .html file; its folder is made if need be.
         features: the table that was searched.
         found: each query with its neighbours.
         centred: whether the mean was taken off, which the page says.
@@ -61,6 +61,7 @@ def write_page(
     html = environment.from_string(text).render(
         features=features, count=len(features), sections=sections, missing=missing, centred=centred
     )
+    out.parent.mkdir(parents=True, exist_ok=True)
     with appears_whole(out) as partial:
         partial.write_text(html, encoding="utf-8")
     return missing

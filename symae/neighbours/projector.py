@@ -39,13 +39,15 @@ def write_projector(
         How many rows were written: images without features are left out.
 
     Raises:
-        DataError: there is a projector in the folder already.
+        DataError: there is a projector in the folder already; or none of the images has features.
     """
     if (out / CONFIG).exists():
         raise DataError(f"{out} has a projector already: choose another --out, or delete {out / CONFIG}")
     chosen = np.sort(np.random.default_rng(seed).permutation(len(features))[:count])
     vectors = features.vectors(chosen.tolist())
     good = ~np.isnan(vectors[:, 0])
+    if not good.any():
+        raise DataError(f"none of {len(chosen):,} images of {features.path} could be read when that was written")
     rows = features.rows(chosen[good].tolist())
     out.mkdir(parents=True, exist_ok=True)
     np.savetxt(out / "tensors.tsv", vectors[good], "%.7g", "\t")

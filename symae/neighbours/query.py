@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from serve.paths import printable
 from symae.errors import DataError
 from symae.neighbours.table import Features, Origin
 
@@ -21,7 +22,7 @@ Encode = Callable[[Origin, Sequence[Path]], Vectors]
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """An image, its features (D,) float32, and its row in the table; -1: it is in none."""
+    """An image by its printable path, its features (D,) float32, and its row in the table; -1: it is in none."""
 
     path: str
     vector: Vectors
@@ -47,16 +48,19 @@ def find_queries(features: Features, images: Sequence[str], encode: Encode) -> l
     outside = [at for at, row in enumerate(rows) if row < 0]
     for at in outside:
         if not Path(images[at]).is_file():
-            raise DataError(f"{images[at]} is neither a row of {features.path} nor an image file: give one of these")
+            raise DataError(
+                f"{printable(images[at])} is neither a row of {features.path} nor an image file: give one of these"
+            )
     vectors[inside] = features.vectors([rows[at] for at in inside])
     for at in inside:
         if np.isnan(vectors[at, 0]):
             raise DataError(
-                f"{images[at]} has no features in {features.path}: it could not be read when that was written"
+                f"{printable(images[at])} has no features in {features.path}: it could not be read when "
+                "that was written"
             )
     if outside:
         vectors[outside] = encode(features.origin, [Path(images[at]) for at in outside])
-    return [Query(image, vector, row) for image, vector, row in zip(images, vectors, rows, strict=True)]
+    return [Query(printable(image), vector, row) for image, vector, row in zip(images, vectors, rows, strict=True)]
 
 
 def names_of(image: str) -> list[str]:
@@ -64,4 +68,4 @@ def names_of(image: str) -> list[str]:
     path = Path(os.path.normpath(image))
     absolute = path.absolute()
     here = [str(absolute.relative_to(Path.cwd()))] if absolute.is_relative_to(Path.cwd()) else []
-    return list(dict.fromkeys([image, str(path), *here, str(absolute)]))
+    return list(dict.fromkeys(map(printable, (image, str(path), *here, str(absolute)))))

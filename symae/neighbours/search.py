@@ -66,8 +66,10 @@ def nearest(
     """Find numbers and cosines; see `search`.
 
     Returns:
-        Row numbers (Q, k) int64 and cosines (Q, k) float32, nearest first; -1 and -inf where there are no more.
+        Row numbers int64 and cosines float32, both (Q, k), or (Q, N) where the table has but N < k rows, nearest first;
+        -1 and -inf where there are no more.
     """
+    k = min(k, len(features))
     own = np.array(leave_out or [-1] * len(queries), np.int64)
     wanted = queries if mean is None else queries - mean
     wanted = wanted / _lengths(wanted)[:, None]

@@ -44,6 +44,13 @@ def test_runs(here, typed):
     start = "./" if typed.startswith("./") else ""
     assert offered("export", typed) == [f"{start}runs/classify", f"{start}runs/pretrain"]
     assert offered("evaluate", "runs/p") == ["runs/pretrain"]
+    assert offered("compare", "runs/pretrain", "runs/c") == ["runs/classify"]
+    assert offered("visualize", "runs/pretrain", "--beside", "runs/c") == ["runs/classify"]
+
+
+def test_without_pytorch_nothing_is_offered(monkeypatch):
+    monkeypatch.setitem(sys.modules, "symae.recipes", None)  # as if its import failed
+    assert offered("train", "") == offered("report", "") == []
 
 
 def test_models(here):

@@ -1,7 +1,10 @@
 import errno
+import itertools
 import os
+import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 
 import pytest
 
@@ -53,4 +56,13 @@ def test_the_extras_are_those_of_the_package(pytestconfig):
     import tomllib
 
     extras = tomllib.loads((pytestconfig.rootpath / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert EXTRAS.keys() <= extras.keys()
+    dists = packages_distributions()
+
+    def required(extra):
+        for line in extras[extra]:
+            name, _, others = re.match(r"([\w-]+)(\[([\w,]+)\])?", line).groups()
+            yield from itertools.chain(*map(required, others.split(","))) if name == "symae" else [name]
+
+    for extra, packages in EXTRAS.items():
+        names = set(required(extra))
+        assert {p for p in packages.split() if not {d.lower().replace("_", "-") for d in dists[p]} & names} == set()

@@ -2,7 +2,9 @@
 
 import importlib.util
 import json
+import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ def run(*arguments):
 
 @pytest.mark.parametrize("table", ["features.parquet", "features.npy"])
 def test_a_row_and_a_new_image(table, tmp_path):
-    page = tmp_path / "n.html"
+    page = tmp_path / "new" / "n.html"
     done = run("neighbours", table, "photos/0.png", "new.png", "--k", "2", "--out", page)
     assert done.exit_code == 0, done.output
     shown = [line.split()[-1] for line in done.stdout.splitlines()]
@@ -35,6 +37,15 @@ def test_a_row_and_a_new_image(table, tmp_path):
     text = page.read_text()
     assert text.count("data:image/") == 6 and "query" in text and "prefers-color-scheme: dark" in text
     assert not re.search(r'(src|href)="(?!data:)', text)
+
+
+def test_a_name_that_is_no_utf8_and_more_neighbours_than_there_are_rows(house, tmp_path):
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png")
+    shutil.copy(house / "new.png", name)
+    done = run("neighbours", "features.parquet", name, "--k", 10**9, "--out", tmp_path / "n.html")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[0] == f"{tmp_path}/\\xff.png" and len(done.stdout.splitlines()) == 6
+    assert "1 picture is not where" in done.stderr
 
 
 def test_json_is_alone_on_standard_output():

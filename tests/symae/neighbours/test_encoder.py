@@ -45,9 +45,10 @@ def test_what_is_missing_or_broken_is_one_line(origin, house, tmp_path, monkeypa
 
 
 def test_a_server_that_has_the_encoder(origin, house):
-    config = ServeConfig(address="localhost:0", threads=1, grace=5)
-    with running(load_sessions(house / "models", config), config) as address, Client(address, timeout=20) as client:
-        np.testing.assert_allclose(encode_by_server(origin, [house / "new.png"], client=client), RED, atol=1e-4)
+    config = ServeConfig(address="localhost:0", threads=1, grace=5, max_request_images=1)
+    with running(load_sessions(house / "models", config), config) as address, Client(address, timeout=60) as client:
+        new = [house / "new.png"]
+        np.testing.assert_allclose(encode_by_server(origin, new * 2, client=client), [*RED, *RED], atol=1e-4)
         other = dataclasses.replace(origin, version="7")
         with pytest.raises(DataError, match=r"version 7 .* the server has toy-encoder version 1 \(3\)"):
             encode_by_server(other, [house / "new.png"], client=client)

@@ -56,6 +56,13 @@ def test_of_many_rows_some_are_drawn_by_a_seed(tables, vectors, tmp_path):
     assert names[0].splitlines()[1:] == sorted(names[0].splitlines()[1:])
 
 
+def test_of_broken_images_alone_nothing_is_written(tables, tmp_path):
+    file = tables(tmp_path / "f.parquet", [np.ones(3)] + [None] * 3)
+    with pytest.raises(DataError, match=r"none of 2 images of .*f.parquet could be read"):
+        write_projector(open_features(file), tmp_path / "out", 2, seed=2)  # of the last two rows
+    assert not (tmp_path / "out").exists()
+
+
 def test_another_projector_is_not_overwritten(features, tmp_path):
     write_projector(features, tmp_path, 100, 0)
     with pytest.raises(DataError, match="has a projector already: choose another --out"):
