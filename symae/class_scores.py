@@ -82,6 +82,9 @@ def read_scores(run: Path) -> ClassScores | None:
     try:
         found = json.loads((run / CLASSES).read_text())
         lists = {key: tuple(value) for key, value in found.items() if isinstance(value, list)}
-        return ClassScores(**{**found, **lists, "pairs": tuple(tuple(pair) for pair in found["pairs"])})
+        scores = ClassScores(**{**found, **lists, "pairs": tuple(tuple(pair) for pair in found["pairs"])})
+        known = range(len(scores.names))
+        alike = len(scores.names) == len(scores.values) == len(scores.counts)
+        return scores if alike and all(one in known and other in known for one, other, _ in scores.pairs) else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -134,7 +134,8 @@ def train(
     )
     run = run_training(request, say=voice.say)
     if world.leads:
-        click.echo(f"done: {run.path}, with a page at {run.page}; next: symae export {run.path} --repository models/")
+        page = f", with a page at {run.page}" if run.page.is_file() else ""
+        click.echo(f"done: {run.path}{page}; next: symae export {run.path} --repository models/")
 
 
 @click.command(short_help="Measure a run on held-out images.", context_settings={"show_default": True})

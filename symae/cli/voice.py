@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +12,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from symae.plain import to_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,8 +53,8 @@ def note(line: str) -> None:
 
 
 def result(value: Any) -> None:
-    """Print what was asked for as one line of JSON, alone on standard output."""
-    click.echo(json.dumps(value))
+    """Print what was asked for as one line of JSON, alone on standard output; null for what is no finite number."""
+    click.echo(to_json(value))
 
 
 def console() -> Console:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 import sys
 from pathlib import Path
 
 from serve.files import appears_whole
+from symae import plain
 from symae.report.build import Report
 from symae.report.markdown import to_markdown
 from symae.report.section import Row, Section
@@ -51,7 +51,7 @@ def to_json(report: Report) -> str:
         }
         for section in report.sections
     ]
-    return json.dumps({"sections": sections}) + "\n"
+    return plain.to_json({"sections": sections}) + "\n"
 
 
 def _cells(section: Section, row: Row) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from symae.plain import finite
 from symae.report.render import render
 from symae.report.svg import DASHES
 from symae.report.traces import COLOURS
@@ -69,13 +69,14 @@ def to_terminal(found: Comparison, *, width: int, colour: bool) -> str:
 
 
 def to_plain(found: Comparison) -> dict[str, Any]:
-    """The same for a machine: plain JSON values, numbers as they were measured."""
-    return {
+    """The same for a machine: plain JSON values, numbers as they were measured, None for one that is not finite."""
+    values = {
         "runs": [_plain(found, number) for number in range(len(found.records))],
-        "differences": {line.name: list(line.cells) for line in found.differences},
+        "differences": {line.name: line.cells for line in found.differences},
         "comparable": found.comparable,
-        "notes": list(found.notes),
+        "notes": found.notes,
     }
+    return {key: finite(value) for key, value in values.items()}
 
 
 def _plain(found: Comparison, number: int) -> dict[str, Any]:
@@ -87,17 +88,13 @@ def _plain(found: Comparison, number: int) -> dict[str, Any]:
         "seed": record.run.seed,
         "state": record.state,
         "epochs": record.metrics.epochs,
-        "last": {name: _finite(value) for name, value in (record.metrics.rows or ({},))[-1].items()},
+        "last": dict((record.metrics.rows or ({},))[-1]),
         "best": {name: record.metrics.best(name) for name in record.metrics.measured},
         "changes": {setting.key: setting.value for setting in record.settings if setting.changed},
         **{key: value for key, value in dataclasses.asdict(facts).items() if key != "forward"},
         "flops": facts.flops,
         "parameters": record.parameters,
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None  # JSON has no other numbers
 
 
 def _table(first: str, lines: Sequence[Line], found: Comparison) -> Table:

@@ -34,7 +34,7 @@ class Facts:
     Attributes:
         images: that were seen, each time counted.
         training: seconds of training, without validation, saving and start.
-        elapsed: seconds from each start to its end, together; None for older runs.
+        elapsed: seconds from each start to its end, together; None for a run that began before they were kept.
         device_hours: hours of all devices; of the training alone where more is not known.
         rate: images a second of training, over all of it.
         usual_rate: the median over the epochs.
@@ -81,8 +81,9 @@ def facts_of(record: Record) -> Facts:
     steps = int(metrics.rows[-1]["step"]) if metrics.rows else 0
     rates = [value for _, value in metrics.series("images_per_second")]
     timed = training > 0 and bool(rates)
-    elapsed = sum(session.seconds for session in sessions) if sessions else None
-    hours = sum(session.seconds * session.processes for session in sessions) / 3600 if sessions else training / 3600
+    watched = sessions if sessions and sessions[0].first == 0 else ()  # those of an older run tell of its end alone
+    elapsed = sum(session.seconds for session in watched) if watched else None
+    hours = sum(session.seconds * session.processes for session in watched) / 3600 if watched else training / 3600
     return Facts(
         images=steps * batch,
         training=training,

@@ -139,8 +139,10 @@ class Keeper(Callback):
 
     def _write_page(self) -> None:
         began = time.perf_counter()
-        write_page(self._run.path)
-        self._due = self._clock() + max(EVERY_SECONDS, (time.perf_counter() - began) / MOST_SHARE)
+        try:
+            write_page(self._run.path)
+        finally:
+            self._due = self._clock() + max(EVERY_SECONDS, (time.perf_counter() - began) / MOST_SHARE)
 
     def _guarded(self, what: str, work: Callable[[], None]) -> None:
         """Do what a training can do without; the same failure is told once."""

@@ -42,8 +42,7 @@ def shown_rows(run: Path, strip: Strip) -> tuple[ShownRow, ...]:
 
 def shown_row(run: Path, strip: Strip, row: StripRow, label: str) -> ShownRow:
     """Prepare one strip."""
-    width, height = strip.size
-    side = (width - (strip.pictures - 1) * max(2, height // 16)) / strip.pictures
+    width, side = strip.size[0], strip.side
     gap = 100 * (width - strip.pictures * side) / max(1, strip.pictures - 1) / width
     uri = data_uri(run / FOLDER / row.file) if row.file else ""
     return ShownRow(label, uri, width * max(1, min(WIDEST // width, int(SIDE / side))), strip.pictures, gap, row.words)

@@ -18,7 +18,7 @@ from PIL import Image
 from serve.files import appears_whole
 from symae.drawing import to_pixels
 
-if TYPE_CHECKING:  # pages are written without what it takes to train
+if TYPE_CHECKING:
     from torch import Tensor
 
     from symae.preview import Look
@@ -72,6 +72,12 @@ class Strip:
         """After which there is one."""
         return tuple(sorted({row.epoch for row in self.rows if row.epoch}))
 
+    @property
+    def side(self) -> float:
+        """The width of one picture, in pixels of a strip."""
+        width, height = self.size
+        return (width - (self.pictures - 1) * max(2, height // 16)) / self.pictures
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -110,16 +116,22 @@ def drop_after(run: Path, epoch: int) -> None:
 
 
 def read_strip(run: Path) -> Strip | None:
-    """Read a run's strips, without those whose file is gone; None where there are none, or their list is damaged."""
+    """Read a run's strips, without those whose file is not beside their list; None where that is missing or damaged."""
     folder = run / FOLDER
     try:
         found = json.loads((folder / INDEX).read_text())
         rows = tuple(StripRow(**{**row, "words": tuple(row["words"])}) for row in found["rows"])
-        kept = tuple(row for row in rows if not row.file or (folder / row.file).is_file())
+        kept = tuple(row for row in rows if not row.file or _beside(folder, row.file))
         classes = tuple((name, tuple(colour)) for name, colour in found["classes"])
-        return Strip(kept, found["pictures"], tuple(found["size"]), found["held_out"], classes)
-    except (OSError, ValueError, KeyError, TypeError):
+        strip = Strip(kept, found["pictures"], tuple(found["size"]), found["held_out"], classes)
+        return strip if strip.pictures >= 1 and strip.side >= 1 else None
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError):
         return None
+
+
+def _beside(folder: Path, file: str) -> bool:
+    """Whether a file is there, in the folder itself: a page shows no other."""
+    return Path(file).name == file and (folder / file).is_file()
 
 
 def _thinned(epochs: Sequence[int]) -> set[int]:

@@ -1,6 +1,5 @@
 """The pages of the documents, and a reader who does what they say."""
 
-import contextlib
 import importlib.util
 import os
 import re
@@ -203,9 +202,12 @@ class Reader:
         assert process.returncode == 0
 
     def _module(self, name, words):
-        with pytest.MonkeyPatch.context() as patch, contextlib.suppress(SystemExit):
+        with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "argv", [name, *words])
-            runpy.run_module(name, run_name="__main__", alter_sys=True)
+            try:
+                runpy.run_module(name, run_name="__main__", alter_sys=True)
+            except SystemExit as ended:
+                assert not ended.code, f"python -m {name} ended with {ended.code}"
 
     def _run(self, words):
         done = subprocess.run(

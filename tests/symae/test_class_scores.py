@@ -28,7 +28,12 @@ def test_of_many_classes_the_most_frequent_confusions_are_kept():
     assert not wide.complete
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"pairs": 3}'])
+TWO = '{"metric": "m", "counted": "c", "names": ["a", "b"], "values": [1, %s], "counts": [1, 1], "pairs": [[0, %s, 1]]}'
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"pairs": 3}', TWO % (2, 2), TWO % (2, -1), TWO % (2, '"a"'), TWO % ("2, 3", 1)]
+)
 def test_a_damaged_file_is_none(tmp_path, text):
     (tmp_path / CLASSES).write_text(text)
     assert read_scores(tmp_path) is None

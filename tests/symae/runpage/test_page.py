@@ -113,6 +113,9 @@ def test_what_was_computed_is_counted(runs):
     assert facts.flops == 3 * recipe.network.flops(21, 21) * facts.images
     assert facts.elapsed > facts.training > 0
     assert record.parameters > 1000
+    later = dataclasses.replace(record.sessions[0], first=2)
+    resumed = facts_of(dataclasses.replace(record, sessions=(later,)))  # begun before sessions were kept
+    assert resumed.elapsed is None and resumed.device_hours == facts.training / 3600
 
 
 def test_many_classes_are_told_by_their_confusions(runs):

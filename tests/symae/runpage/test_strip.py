@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 import torch
@@ -65,6 +66,25 @@ def test_a_damaged_list_is_none(tmp_path, text):
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / "strip.json").write_text(text)
     assert read_strip(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"pictures": 0}, {"pictures": 9}, {"pictures": "2"}, {"size": [0, 0]}, {"size": [1]}]
+)
+def test_numbers_that_cannot_be_are_a_damaged_list(tmp_path, change):
+    add(tmp_path, seen(), 1, Origin(True))
+    file = tmp_path / FOLDER / "strip.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    assert read_strip(tmp_path) is None
+
+
+@pytest.mark.parametrize("name", ["../other.png", "ABSOLUTE"])
+def test_a_file_elsewhere_is_not_shown(tmp_path, name):
+    add(tmp_path, seen(), 1, Origin(True))
+    shutil.copy(tmp_path / FOLDER / "clean.png", tmp_path / "other.png")
+    file, there = tmp_path / FOLDER / "strip.json", str(tmp_path / "other.png") if name == "ABSOLUTE" else name
+    file.write_text(file.read_text().replace("clean.png", there))
+    assert [row.name for row in read_strip(tmp_path).rows] == ["restored"]
 
 
 def test_a_strip_whose_file_is_gone_is_left_out(tmp_path):
