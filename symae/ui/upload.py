@@ -10,7 +10,6 @@ from typing import Any
 import gradio as gr
 import numpy as np
 from gradio.data_classes import ImageData
-from gradio.utils import get_upload_folder
 from PIL import Image
 
 from symae.errors import DataError
@@ -59,14 +58,10 @@ def picture_panel(samples: Sequence[Sample], picture: gr.State) -> None:
 
 
 def _as_it_came(payload: ImageData | None) -> Any:
-    """Give path and name of the file that was dropped; None where it was taken away, or was never uploaded."""
-    if payload is None or payload.path is None or not _uploaded(Path(payload.path)):
+    """Give path and name of the file that was dropped; None where it was taken away."""
+    if payload is None or payload.path is None:
         return None
     return payload.path, payload.orig_name or ""
-
-
-def _uploaded(path: Path) -> bool:
-    return path.resolve().is_relative_to(Path(get_upload_folder()).resolve())
 
 
 def _received(file: tuple[str, str] | None) -> tuple[Any, ...]:
