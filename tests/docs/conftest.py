@@ -204,6 +204,7 @@ class Reader:
     def _module(self, name, words):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "argv", [name, *words])
+            patch.delitem(sys.modules, name, raising=False)  # or runpy warns of what another test has imported
             try:
                 runpy.run_module(name, run_name="__main__", alter_sys=True)
             except SystemExit as ended:
