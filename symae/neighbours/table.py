@@ -16,14 +16,17 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from serve.calling.results import ModelInfo
 from symae.errors import DataError
+
+if TYPE_CHECKING:
+    from serve.calling.results import ModelInfo
 
 __all__ = ["Features", "Origin", "Row", "open_features"]
 

@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from symae.cli import main
+from symae.plain import finite
 from symae.results import read_results
 
 TINY = ["--set", "network.width=0.125", "--set", "epochs=1", "--set", "crop=21", "--set", "resize=null"]
@@ -40,7 +41,7 @@ def test_a_run_is_measured_and_recorded_under_the_folders_name(trained, pictures
     values = json.loads(result.stdout)
     assert {"psnr_sigma25", "psnr_sigma25_ensemble", "psnr_big_block"} <= set(values)
     (recorded,) = read_results(file)
-    assert (recorded.recipe, recorded.data, recorded.values) == ("pretrain", "bsd2", values)
+    assert (recorded.recipe, recorded.data, finite(recorded.values)) == ("pretrain", "bsd2", values)
     assert "psnr_sigma25" in run("restoration", trained, *options).stdout
 
 
