@@ -56,6 +56,10 @@ class Journal(Callback):
                 rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= trainer.current_epoch]
             _write_rows(self._run.metrics, rows)
 
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Count time from here on: what is written between two epochs is no part of either."""
+        self._begin()
+
     def on_train_batch_end(  # type: ignore[override]
         self,
         trainer: Trainer,  # noqa: ARG002
@@ -77,7 +81,6 @@ class Journal(Callback):
         if trainer.is_global_zero:
             self._write(trainer, loss, seconds, waited)
         self._loss, self._steps = 0.0, 0
-        self._begin()
 
     def _write(self, trainer: Trainer, loss: float, seconds: float, waited: float) -> None:
         row = {
