@@ -1,7 +1,9 @@
 """Fixtures that several wings share: small folders of real image files."""
 
+import importlib.util
 import logging
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +32,25 @@ def logging_as_it_was():
         level, handlers, propagate, off = before.get(logger, (logging.NOTSET, [], True, False))
         logger.setLevel(level)
         logger.handlers[:], logger.propagate, logger.disabled = handlers, propagate, off
+
+
+@pytest.fixture(scope="session")
+def borrow():
+    """A function that loads the conftest of another folder of tests, by its path from here."""
+
+    def load(place):
+        spec = importlib.util.spec_from_file_location("borrowed", Path(__file__).parent / place)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def toys(borrow):
+    """The small real models of the server's own tests, and what writes them."""
+    return borrow("serve/conftest.py")
 
 
 def blobs(rng, height, width, channels=3):

@@ -1,6 +1,5 @@
 """The pages of the documents, and a reader who does what they say."""
 
-import importlib.util
 import os
 import re
 import runpy
@@ -215,15 +214,6 @@ class Reader:
             words, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=120
         )
         assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.fixture(scope="session")
-def toys():
-    """The small real models of the server's own tests."""
-    spec = importlib.util.spec_from_file_location("toys", Path(__file__).parents[1] / "serve/conftest.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,3 @@
-import importlib.util
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,11 +14,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
-def repository(tmp_path_factory):
+def repository(tmp_path_factory, toys):
     """An auto-encoder and an encoder: the small real models of the server's own tests."""
-    spec = importlib.util.spec_from_file_location("toys", ROOT / "tests/serve/conftest.py")
-    toys = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(toys)
     folder = tmp_path_factory.mktemp("models")
     for kind in ("autoencoder", "encoder"):
         toys.WRITERS[kind](folder / f"toy-{kind}" / "1" / "model.onnx")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import grpc
 import numpy as np
@@ -188,12 +187,6 @@ def serving():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
-
-
-@pytest.fixture(scope="session")
-def toys():
-    """This module, for the tests that write models of their own."""
-    return SimpleNamespace(**globals())
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from symae.cli import main
 spec = importlib.util.spec_from_file_location("house", Path(__file__).parents[1] / "neighbours/conftest.py")
 shared = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(shared)
-toys, house = shared.toys, shared.house
+house = shared.house
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,6 @@
 """Tables as `symae embed` writes them, with vectors of our own."""
 
 import contextlib
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -53,15 +52,6 @@ def vectors():
     values = list(np.abs(np.random.default_rng(0).normal(size=(100, 8))).astype(np.float32))
     values[7], values[50], values[60] = None, values[3], np.zeros(8, np.float32)
     return values
-
-
-@pytest.fixture(scope="session")
-def toys():
-    """The small real models of the server's own tests."""
-    spec = importlib.util.spec_from_file_location("toys", Path(__file__).parents[2] / "serve/conftest.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")

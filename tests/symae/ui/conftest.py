@@ -1,8 +1,5 @@
 """Small real models behind the page, pictures of known colours, and a table of their features."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,22 +10,14 @@ from symae.ui.backend import Backend
 from symae.ui.nearest import Table
 from symae.ui.picture import open_picture
 
-TESTS = Path(__file__).parents[2]
 COLOURS = {"red": (200, 40, 30), "orange": (210, 120, 20), "green": (30, 190, 60), "blue": (20, 60, 220)}
 
 
-def load(place):
-    spec = importlib.util.spec_from_file_location("borrowed", TESTS / place)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
-def models(tmp_path_factory):
+def models(tmp_path_factory, toys):
     """A repository with one toy of each kind: the auto-encoder inverts, and writes 7 where pixels are missing."""
     folder = tmp_path_factory.mktemp("ui") / "models"
-    for kind, write in load("serve/conftest.py").WRITERS.items():
+    for kind, write in toys.WRITERS.items():
         write(folder / f"toy-{kind}" / "1" / "model.onnx")
     return folder
 
@@ -44,11 +33,11 @@ def pictures(models):
 
 
 @pytest.fixture(scope="session")
-def features(models, pictures):
+def features(models, pictures, borrow):
     """The table of these pictures by the toy encoder, whose embedding is the mean colour; one file has gone."""
     vectors = [*(np.float32(colour) / 255 for colour in COLOURS.values()), np.float32([0.9, 0.9, 0.9])]
     paths = [*(str(pictures / f"{name}.png") for name in COLOURS), "gone/white.png"]
-    return load("symae/neighbours/conftest.py").write_table(models.parent / "features.parquet", vectors, paths=paths)
+    return borrow("symae/neighbours/conftest.py").write_table(models.parent / "features.parquet", vectors, paths=paths)
 
 
 @pytest.fixture(scope="session")
