@@ -101,7 +101,7 @@ class TrainingModule(LightningModule):
             {"params": [p for p in self.model.parameters() if p not in taken], "factor": 1.0},
             {"params": [p for p in self.model.parameters() if p in taken], "factor": self.recipe.taken_rate},
         ]
-        return make_optimizer(self.recipe, [group for group in groups if group["params"]])
+        return make_optimizer(self.recipe, self.model, [group for group in groups if group["params"]])
 
     def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer, *_: Any, **__: Any) -> None:  # noqa: ARG002
         """Bound the gradient's norm where the recipe does."""

@@ -6,21 +6,28 @@ from itertools import chain
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from symae.muon import Muon
 from symae.recipes import Recipe
 
 __all__ = ["average_of", "follow", "make_optimizer"]
 
 
-def make_optimizer(recipe: Recipe, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """Build the recipe's optimiser for groups of parameters."""
+def make_optimizer(recipe: Recipe, model: nn.Module, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """Build the recipe's optimiser for groups of a model's parameters."""
     rate, decay = recipe.learning_rate, recipe.weight_decay
+    if recipe.optimizer == "muon":
+        return Muon(groups, _transposed(model), lr=rate, weight_decay=decay)
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True, weight_decay=decay, fused=True)
     kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
     return kind(groups, lr=rate, weight_decay=decay, fused=True)
+
+
+def _transposed(model: nn.Module) -> list[Tensor]:
+    return [module.weight for module in model.modules() if isinstance(module, nn.ConvTranspose2d)]
 
 
 def average_of(model: nn.Module) -> AveragedModel:

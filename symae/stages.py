@@ -20,6 +20,8 @@ from symae.weights import Model
 
 __all__ = ["Counted", "Loss", "counted_of", "loss_of", "target_of"]
 
+PERFECT = 1e-4  # error in normalised units below which an image counts as restored
+
 Loss = Callable[[Model, Tensor, Corrupted, Tensor | None], Tensor]
 Counted = Callable[[Corrupted, Tensor | None], Tensor]
 
@@ -27,7 +29,7 @@ Counted = Callable[[Corrupted, Tensor | None], Tensor]
 def loss_of(recipe: Recipe) -> Loss:
     """The loss that a recipe minimises."""
     if recipe.stage == "pretrain":
-        return reconstruction_loss if recipe.loss == "image" else masked_loss
+        return {"image": reconstruction_loss, "masked": masked_loss, "psnr": psnr_loss}[recipe.loss]
     if recipe.stage == "segment":
         return segmentation_loss
     if recipe.multi_label:
@@ -58,6 +60,16 @@ def reconstruction_loss(model: Model, clean: Tensor, damaged: Corrupted, _: Tens
     """Mean square error between x and f(x~) over the whole image, in normalised units (section 3.3)."""
     restored: Tensor = model(damaged.images, damaged.masks)
     return ((restored - clean) / model.encoder.std).square().mean()
+
+
+def psnr_loss(model: Model, clean: Tensor, damaged: Corrupted, _: Tensor | None) -> Tensor:
+    """Mean over the images of ln(1 + e / e0), e being an image's mean square error in normalised units; never negative.
+
+    4.34 times as much is how far the PSNR is from that of e0, about 52 dB, which stands in for a perfect picture.
+    """
+    restored: Tensor = model(damaged.images, damaged.masks)
+    errors = ((restored - clean) / model.encoder.std).square().mean((1, 2, 3))
+    return (errors / PERFECT).log1p().mean()
 
 
 def masked_loss(model: Model, clean: Tensor, damaged: Corrupted, _: Tensor | None) -> Tensor:

@@ -27,6 +27,7 @@ Kind = Literal["train", "denoise", "parity-torch", "parity-onnx", "speed-train",
 
 JOBS = (  # what "all" is, in its order; with ":1", a single seed of what costs much
     *("parity", "table2", "table1:1", "modern:1"),
+    *("restore-pyramid-large-gray", "restore-pyramid-large-colour"),
     *("restore-rednet-gray", "restore-rednet-colour", "restore-network1-gray", "restore-network1-colour"),
     "speed",
 )

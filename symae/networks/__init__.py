@@ -2,7 +2,7 @@
 
 from symae.networks.autoencoder import Decoder, Encoder, Encoding, SymmetricAutoencoder
 from symae.networks.heads import Classifier, Segmenter
-from symae.networks.residual import wide_resnet
+from symae.networks.residual import pyramid, wide_resnet
 from symae.networks.spec import Layer, NetworkSpec, network1, network2, network3, rednet
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "network1",
     "network2",
     "network3",
+    "pyramid",
     "rednet",
     "wide_resnet",
 ]

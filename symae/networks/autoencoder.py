@@ -105,6 +105,10 @@ class Encoder(nn.Module):
                 start = raw, x  # what enters the next block
             yield raw, x
 
+    def unevened_ends(self) -> list[nn.Module]:
+        """List the last convolution of each residual block, where no BN follows it."""
+        return [self.convolutions[end - 1] for end in self.spec.ends[1:] if self.spec.norm == "none"]
+
 
 class Decoder(nn.Module):
     """The mirror of the encoder up to, but without, its last deconvolution, which is the task's own layer.
@@ -142,6 +146,11 @@ class Decoder(nn.Module):
             if i in self.spec.ends:
                 start = raw, x  # what enters the next block, with its shortcut
         return x
+
+    def unevened_ends(self) -> list[nn.Module]:
+        """List the last deconvolution of each residual block, where no BN follows it."""
+        last = len(self.spec.full)
+        return [self.deconvolutions[last - end - 1] for end in self.spec.ends[:-1] if self.spec.norm == "none"]
 
 
 class SymmetricAutoencoder(FeatureExtractor):
@@ -181,12 +190,16 @@ def initialise(module: nn.Module, generator: torch.Generator | None = None, rule
         rule: "gaussian" is N(0, 0.01), the paper's (section 4); "he" is N(0, 2 / fan-in), after He et al. 2015,
             which keeps the size of activations and gradients, and trains much faster where a rate of 1e-3
             and more is 20 % of a paper's weight at every step of Adam. An auto-encoder's last deconvolution
-            stays N(0, 0.01) even so: what it adds to the input then starts near zero.
+            stays N(0, 0.01) even so: what it adds to the input then starts near zero. So does what a residual block
+            adds where no BN evens it out, at a tenth (as in EDSR, Lim et al. 2017).
     """
     residual = module.output if isinstance(module, SymmetricAutoencoder) else None
+    small = {end for part in module.modules() if isinstance(part, Encoder | Decoder) for end in part.unevened_ends()}
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             std = 0.01 if rule == "gaussian" or part is residual else (2 / _fan_in(part)) ** 0.5
+            if rule == "he" and part in small:
+                std *= 0.1
             nn.init.normal_(part.weight, std=std, generator=generator)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from symae.errors import RecipeError
 from symae.networks.spec import Layer, NetworkSpec
 
-__all__ = ["Skips", "wide_resnet"]
+__all__ = ["Skips", "pyramid", "wide_resnet"]
 
 
 class Skips(nn.ModuleDict):
@@ -60,3 +60,23 @@ def wide_resnet(depth: int = 16, widen: int = 8) -> NetworkSpec:
     for channels, stride in ((16 * widen, 1), (32 * widen, 2), (64 * widen, 2)):
         layers += [Layer(channels, stride=stride), *[Layer(channels)] * (2 * blocks - 1)]
     return NetworkSpec(f"wrn-{depth}-{widen}", tuple(layers), residual=True)
+
+
+def pyramid(channels: tuple[int, ...], blocks: int = 1) -> NetworkSpec:
+    """Build a network to restore with: a convolution, then residual blocks at full size, a half, a quarter and so on.
+
+    Without BN and biases, so that nothing ties it to the brightness and noise of the training crops (Mohan et al. 2020).
+
+    Args:
+        channels: at full size, at half of it and so on; at least two sizes.
+        blocks: residual blocks at each size, in the encoder and again in the decoder, >= 1.
+
+    Raises:
+        RecipeError: there is no such network.
+    """
+    if len(channels) < 2 or blocks < 1:
+        raise RecipeError(f"a pyramid has two sizes and one block a size at least, got {len(channels)} and {blocks}")
+    layers = [Layer(channels[0])] * (1 + 2 * blocks)
+    for count in channels[1:]:
+        layers += [Layer(count, stride=2), *[Layer(count)] * (2 * blocks - 1)]
+    return NetworkSpec("pyramid", tuple(layers), norm="none", residual=True)

@@ -23,7 +23,7 @@ from __future__ import annotations
 import dataclasses
 
 from symae.corruption import BigBlock, GaussianNoise, Mixture, SmallBlocks
-from symae.networks import network1, rednet
+from symae.networks import network1, pyramid, rednet
 from symae.recipes.spec import Recipe, Table
 
 __all__ = ["BLIND", "TABLE"]
@@ -74,6 +74,30 @@ REDNET = dataclasses.replace(
 )
 
 
+PYRAMID = dataclasses.replace(
+    SMALL,
+    name="restore-pyramid-colour",
+    summary="residual blocks at four sizes, a million weights, blind to noise and missing blocks, colour",
+    network=pyramid((32, 64, 96, 128)),
+    epochs=60,
+    optimizer="muon",
+    learning_rate=3e-3,
+    loss="psnr",
+    fresh="he",
+)
+
+LARGE = dataclasses.replace(
+    PYRAMID,
+    name="restore-pyramid-large-colour",
+    summary="residual blocks at four sizes, fifteen million weights, blind to noise and missing blocks, colour",
+    network=pyramid((64, 128, 256, 384), blocks=2),
+    epochs=600,
+    batch_size=32,
+    crop=128,
+    precision="bf16-mixed",
+)
+
+
 def _gray(recipe: Recipe) -> Recipe:
     return dataclasses.replace(
         recipe,
@@ -83,7 +107,7 @@ def _gray(recipe: Recipe) -> Recipe:
     )
 
 
-ROWS = tuple(row for colour in (SMALL, NETWORK1, REDNET) for row in (_gray(colour), colour))
+ROWS = tuple(row for colour in (PYRAMID, LARGE, SMALL, NETWORK1, REDNET) for row in (_gray(colour), colour))
 
 TABLE = Table(
     name="restoration",

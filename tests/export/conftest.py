@@ -11,7 +11,7 @@ from torch import nn
 
 from export.run import export_model
 from serve.metadata import Kind
-from symae.networks import Layer, NetworkSpec, network1, network2, network3, rednet
+from symae.networks import Layer, NetworkSpec, network1, network2, network3, pyramid, rednet
 from symae.weights import Model, ModelCard, build
 
 NARROW = {
@@ -24,6 +24,7 @@ NARROW = {
     "residual": NetworkSpec(  # blocks that change channels, size, and nothing
         "residual", (Layer(4), Layer(6), Layer(6), Layer(8, stride=2), *[Layer(8)] * 3), residual=True
     ),
+    "pyramid": pyramid((4, 6, 8)),
 }
 
 

@@ -11,6 +11,7 @@ from symae.stages import (
     loss_of,
     masked_loss,
     multi_label_loss,
+    psnr_loss,
     reconstruction_loss,
     segmentation_loss,
     target_of,
@@ -25,6 +26,17 @@ def test_reconstruction_is_measured_in_normalised_units():
     model.encoder.std.fill_(0.5)
     error = (model(IMAGES) - IMAGES).square().mean() / 0.25
     assert reconstruction_loss(model, IMAGES, Corrupted(IMAGES), None).item() == pytest.approx(error.item())
+
+
+def test_the_psnr_loss_is_the_mean_distance_in_decibels_from_a_perfect_picture():
+    model = SymmetricAutoencoder(SPEC).eval()
+    model.encoder.std.fill_(0.5)
+    noisy = IMAGES + torch.tensor([0.01, 0.1, 0.5])[:, None, None, None] * torch.randn_like(IMAGES)
+    errors = (model(noisy) - IMAGES).square().mean((1, 2, 3)) / 0.25
+    away = 10 * torch.log10((errors + 1e-4) / 1e-4)
+    loss = psnr_loss(model, IMAGES, Corrupted(noisy), None)
+    assert loss.item() * 4.342945 == pytest.approx(away.mean().item(), rel=1e-5)
+    assert loss_of(dataclasses.replace(find("pretrain"), loss="psnr")) is psnr_loss
 
 
 def test_the_masked_loss_counts_missing_pixels_alone():

@@ -4,7 +4,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from symae.networks import Layer, NetworkSpec, SymmetricAutoencoder, network1, network2, network3, rednet, wide_resnet
+from symae.networks import (
+    Layer,
+    NetworkSpec,
+    SymmetricAutoencoder,
+    network1,
+    network2,
+    network3,
+    pyramid,
+    rednet,
+    wide_resnet,
+)
 from symae.networks.autoencoder import initialise
 
 NARROW = {
@@ -14,6 +24,7 @@ NARROW = {
     "network3": dataclasses.replace(network3(), width=1 / 16),
     "rednet": dataclasses.replace(rednet(10), width=1 / 8),
     "wrn": dataclasses.replace(wide_resnet(16, 2), width=1 / 4),
+    "pyramid": pyramid((4, 6, 8)),
 }
 
 

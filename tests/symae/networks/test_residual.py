@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from symae.errors import RecipeError
-from symae.networks import Classifier, Encoder, Segmenter, wide_resnet
+from symae.networks import Classifier, Encoder, Segmenter, SymmetricAutoencoder, pyramid, wide_resnet
+from symae.networks.autoencoder import initialise
 from symae.networks.residual import Skips
 
 NARROW = dataclasses.replace(wide_resnet(16, 2), width=1 / 4)
@@ -86,3 +87,32 @@ def test_every_weight_of_a_residual_network_learns():
     model = Segmenter(NARROW, classes=3)
     model(torch.rand(2, 3, 13, 10)).square().sum().backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in model.parameters())
+
+
+def test_a_pyramid_halves_the_size_at_each_stage_and_keeps_a_shortcut_at_each_size():
+    spec = pyramid((32, 64, 96), blocks=2)
+    assert [(layer.channels, layer.stride) for layer in spec.layers] == [
+        *[(32, 1)] * 5, (64, 2), (64, 1), (64, 1), (64, 1), (96, 2), (96, 1), (96, 1), (96, 1)
+    ]  # fmt: skip
+    assert spec.joined == (1, 3, 5, 7, 9, 11)
+    assert list(spec.projections) == [7, 11]
+    assert spec.norm == "none"
+
+
+@pytest.mark.parametrize(("channels", "blocks"), [((8,), 1), ((8, 16), 0)])
+def test_a_pyramid_needs_two_sizes_and_a_block(channels, blocks):
+    with pytest.raises(RecipeError, match="two sizes and one block"):
+        pyramid(channels, blocks)
+
+
+def test_without_normalisation_blocks_begin_near_the_identity():
+    model = SymmetricAutoencoder(pyramid((16, 32, 48)))
+    initialise(model, torch.Generator().manual_seed(0), "he")
+    inputs = [
+        (2 / (9 * count)) ** 0.5 for count in (3, 16, 16, 16, 32, 32, 48)
+    ]  # He's rule, by the channels that come in
+    stds = [convolution.weight.std().item() for convolution in model.encoder.convolutions]
+    assert [std / he for std, he in zip(stds, inputs, strict=True)] == pytest.approx([1, *[1, 0.1] * 3], rel=0.1)
+    back = [(2 / (9 * count)) ** 0.5 for count in (48, 48 / 4, 32, 32 / 4, 16, 16)]  # a stride's output meets a quarter
+    stds = [deconvolution.weight.std().item() for deconvolution in model.decoder.deconvolutions]
+    assert [std / he for std, he in zip(stds, back, strict=True)] == pytest.approx([1, 0.1] * 3, rel=0.1)
