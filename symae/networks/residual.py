@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from symae.errors import RecipeError
@@ -32,10 +34,24 @@ class Skips(nn.ModuleDict):
         if str(end) not in self:
             return x + raw
         projection = self[str(end)]
-        past: Tensor = projection(activated)
-        if isinstance(projection, nn.ConvTranspose2d):  # as large as it can be, see `Decoder`
-            past = past.narrow(2, 0, x.shape[2]).narrow(3, 0, x.shape[3])
-        return x + past
+        if not isinstance(projection, nn.ConvTranspose2d):
+            return x + projection(activated)
+        if torch.compiler.is_exporting():
+            past: Tensor = projection(activated)  # as large as it can be, see `Decoder`
+            return x + past.narrow(2, 0, x.shape[2]).narrow(3, 0, x.shape[3])
+        return _add_between(x, projection, activated)
+
+
+def _add_between(x: Tensor, projection: nn.ConvTranspose2d, activated: Tensor) -> Tensor:
+    """Add a 1x1 deconvolution, which is zero but at every stride-th pixel, to x (B, c, h, w).
+
+    Its convolution does so at a quarter of the pixels. And oneDNN's backward pass of such a deconvolution writes beyond
+    its memory on a CPU where channels are few: 8 to 4 crashes PyTorch 2.15.
+    """
+    rows, columns = projection.stride
+    x = x.clone()
+    x[:, :, ::rows, ::columns] += F.conv2d(activated, projection.weight.transpose(0, 1))
+    return x
 
 
 def wide_resnet(depth: int = 16, widen: int = 8) -> NetworkSpec:
@@ -65,7 +81,7 @@ def wide_resnet(depth: int = 16, widen: int = 8) -> NetworkSpec:
 def pyramid(channels: tuple[int, ...], blocks: int = 1) -> NetworkSpec:
     """Build a network to restore with: a convolution, then residual blocks at full size, a half, a quarter and so on.
 
-    Without BN and biases, so that nothing ties it to the brightness and noise of the training crops (Mohan et al. 2020).
+    Without BN and biases, so that nothing ties it to brightness and noise of the training crops (Mohan et al. 2020).
 
     Args:
         channels: at full size, at half of it and so on; at least two sizes.
