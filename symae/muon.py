@@ -73,8 +73,8 @@ class Muon(torch.optim.Optimizer):
         state["mean"].lerp_(gradient, 1 - first)
         state["square"].lerp_(gradient.square(), 1 - second)
         steps = int(state["steps"])
-        size = (state["square"] / (1 - second**steps)).sqrt_().add_(EPSILON)
-        return state["mean"] / (1 - first**steps) / size
+        mean: Tensor = state["mean"] / (1 - first**steps)
+        return mean / (state["square"] / (1 - second**steps)).sqrt_().add_(EPSILON)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
     if matrix.shape[0] > matrix.shape[1]:
         return orthogonal(matrix.T).T
     a, b, c = COEFFICIENTS
-    x = matrix / matrix.norm().clamp(min=1e-20)  # no singular value is above 1
+    x: Tensor = matrix / matrix.norm().clamp(min=1e-20)  # no singular value is above 1
     for _ in range(STEPS):
         square = x @ x.T
         x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
@@ -99,4 +99,5 @@ def orthogonal(matrix: Tensor) -> Tensor:
 def _step(momentum: Tensor) -> Tensor:
     """The step (out, in, k, k) of a convolution for a rate of 1."""
     matrix = momentum.flatten(1)
-    return (ROOT_MEAN_SQUARE * max(matrix.shape) ** 0.5 * orthogonal(matrix)).reshape(momentum.shape)
+    length: float = ROOT_MEAN_SQUARE * max(matrix.shape) ** 0.5
+    return (length * orthogonal(matrix)).reshape(momentum.shape)

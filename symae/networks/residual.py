@@ -35,9 +35,10 @@ class Skips(nn.ModuleDict):
             return x + raw
         projection = self[str(end)]
         if not isinstance(projection, nn.ConvTranspose2d):
-            return x + projection(activated)
+            past: Tensor = projection(activated)
+            return x + past
         if torch.compiler.is_exporting():
-            past: Tensor = projection(activated)  # as large as it can be, see `Decoder`
+            past = projection(activated)  # as large as it can be, see `Decoder`
             return x + past.narrow(2, 0, x.shape[2]).narrow(3, 0, x.shape[3])
         return _add_between(x, projection, activated)
 

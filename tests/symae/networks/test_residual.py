@@ -89,6 +89,23 @@ def test_every_weight_of_a_residual_network_learns():
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in model.parameters())
 
 
+@pytest.mark.parametrize("size", [(8, 12), (7, 11), (8, 11)])
+def test_what_goes_past_a_block_of_a_decoder_is_the_deconvolution(size):
+    projection = nn.ConvTranspose2d(8, 4, 1, 2, output_padding=1, bias=False)
+    activated, x = torch.rand(2, 8, 4, 6), torch.rand(2, 4, *size)
+    expected = x + projection(activated)[:, :, : size[0], : size[1]]
+    skips = Skips({"3": projection})
+    torch.testing.assert_close(skips(x, 3, torch.zeros(()), activated), expected)
+
+
+def test_a_few_channels_are_trained_on_without_a_crash():
+    model = SymmetricAutoencoder(dataclasses.replace(pyramid((32, 64, 96)), width=1 / 8))
+    model.to(memory_format=torch.channels_last)
+    x = torch.rand(8, 3, 29, 29).contiguous(memory_format=torch.channels_last)
+    model(x).square().mean().backward()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
+
+
 def test_a_pyramid_halves_the_size_at_each_stage_and_keeps_a_shortcut_at_each_size():
     spec = pyramid((32, 64, 96), blocks=2)
     assert [(layer.channels, layer.stride) for layer in spec.layers] == [
@@ -108,9 +125,7 @@ def test_a_pyramid_needs_two_sizes_and_a_block(channels, blocks):
 def test_without_normalisation_blocks_begin_near_the_identity():
     model = SymmetricAutoencoder(pyramid((16, 32, 48)))
     initialise(model, torch.Generator().manual_seed(0), "he")
-    inputs = [
-        (2 / (9 * count)) ** 0.5 for count in (3, 16, 16, 16, 32, 32, 48)
-    ]  # He's rule, by the channels that come in
+    inputs = [(2 / (9 * count)) ** 0.5 for count in (3, 16, 16, 16, 32, 32, 48)]  # He's rule: channels that come in
     stds = [convolution.weight.std().item() for convolution in model.encoder.convolutions]
     assert [std / he for std, he in zip(stds, inputs, strict=True)] == pytest.approx([1, *[1, 0.1] * 3], rel=0.1)
     back = [(2 / (9 * count)) ** 0.5 for count in (48, 48 / 4, 32, 32 / 4, 16, 16)]  # a stride's output meets a quarter
