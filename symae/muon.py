@@ -73,8 +73,9 @@ class Muon(torch.optim.Optimizer):
         state["mean"].lerp_(gradient, 1 - first)
         state["square"].lerp_(gradient.square(), 1 - second)
         steps = int(state["steps"])
-        mean: Tensor = state["mean"] / (1 - first**steps)
-        return mean / (state["square"] / (1 - second**steps)).sqrt_().add_(EPSILON)
+        mean, square = state["mean"] / (1 - first**steps), state["square"] / (1 - second**steps)
+        step: Tensor = mean / square.sqrt_().add_(EPSILON)
+        return step
 
 
 def orthogonal(matrix: Tensor) -> Tensor:

@@ -1,0 +1,56 @@
+"""Make the picture of docs/index.md: what is sent to the shipped model, and what comes back.
+
+    python -m benchmarks.before_after          # writes docs/assets/restored.webp and says what it shows
+
+The first row has noise, the second one holes, of which alone PSNR is taken there.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from serve.calling.connect import connected
+from serve.sample import clean_sample, noisy_sample, torn_sample
+
+OUT = Path(__file__).parents[1] / "docs" / "assets" / "restored.webp"
+SIGMA = 25
+GAP = 8  # white pixels between two pictures
+QUALITY = 85
+
+Pixels = NDArray[np.uint8]
+
+
+def psnr(image: Pixels, clean: Pixels, where: NDArray[np.bool_]) -> float:
+    """PSNR in dB of images (H, W, 3), over the pixels of a mask (H, W)."""
+    errors = (image.astype(float) - clean)[where]
+    return 10 * math.log10(255**2 / float(np.square(errors).mean()))
+
+
+def beside(left: Pixels, right: Pixels) -> Pixels:
+    """Set two pictures of one height beside each other."""
+    return np.concatenate([left, np.full((left.shape[0], GAP, 3), 255, np.uint8), right], axis=1)
+
+
+def main() -> None:
+    """Restore both, and write the picture."""
+    clean, noisy = clean_sample(), noisy_sample(SIGMA)
+    torn, mask = torn_sample(0)
+    with connected("autoencoder", None, None, print) as client:
+        restored = client.reconstruct([noisy]).images[0]
+        mended = client.reconstruct([torn], masks=[mask], keep_known=True).images[0]
+    everywhere, holes = np.ones(mask.shape, bool), mask > 0
+    print(f"noise: {psnr(noisy, clean, everywhere):.1f} -> {psnr(restored, clean, everywhere):.1f} dB")
+    print(f"holes: {psnr(torn, clean, holes):.1f} -> {psnr(mended, clean, holes):.1f} dB, of the missing pixels")
+    rows = beside(noisy, restored), beside(torn, mended)
+    whole = np.concatenate([rows[0], np.full((GAP, rows[0].shape[1], 3), 255, np.uint8), rows[1]])
+    Image.fromarray(whole).save(OUT, quality=QUALITY, method=6)
+    print(f"{OUT}: {OUT.stat().st_size // 1000} kB")
+
+
+if __name__ == "__main__":
+    main()
