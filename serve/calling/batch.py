@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from serve import image
 from serve.calling.connect import AT_A_TIME
+from serve.calling.ensemble import reconstruct_turned
 from serve.calling.results import ModelInfo
 from serve.calling.targets import SourceFile, below, list_files, restored, save
 from serve.client import Client
@@ -59,7 +60,14 @@ class Outcome:
 
 
 def reconstruct(
-    client: Client, sources: Sequence[Path], out: Path, *, model: str, mask: Path | None, keep_known: bool
+    client: Client,
+    sources: Sequence[Path],
+    out: Path,
+    *,
+    model: str,
+    mask: Path | None,
+    keep_known: bool,
+    ensemble: bool = False,
 ) -> Outcome:
     """Denoise files, and fill what the mask marks as missing in each.
 
@@ -72,6 +80,7 @@ def reconstruct(
         model: name of the auto-encoder; may be empty where there is one.
         mask: a picture of the images' size, not black where a pixel is missing.
         keep_known: leave the other pixels as they are.
+        ensemble: give the mean over the 8 flips and rotations, at 8 times the cost.
 
     Raises:
         JobError: there is no image, or no one model to use; results would overwrite each other, or cannot be
@@ -80,12 +89,20 @@ def reconstruct(
         UnavailableError: the server is gone.
     """
     target = restored(out, sources)
-    name = _pick(client, "autoencoder", model).name
-    masks = [] if mask is None else [_mask(mask)]
+    info = _pick(client, "autoencoder", model)
+    holes = None if mask is None else _mask(mask)
+
+    def one(path: Path) -> Pixels:
+        masks = [] if holes is None else [holes]
+        return client.reconstruct([path], masks=masks, model=info.name, keep_known=keep_known).images[0]
+
+    def eight(path: Path) -> Pixels:
+        missing = None if holes is None else image.decode(holes, channels=1)[:, :, 0]
+        pixels = image.read(path, channels=info.channels)
+        return reconstruct_turned(client, pixels, model=info.name, mask=missing, keep_known=keep_known)
 
     def call(file: SourceFile) -> None:
-        result = client.reconstruct([file.path], masks=masks, model=name, keep_known=keep_known)
-        picture = result.images[0]
+        picture = eight(file.path) if ensemble else one(file.path)
         save(image.to_gray(picture) if image.is_gray(file.path) else picture, file, target(file))
 
     done, failed = _each(sources, call)

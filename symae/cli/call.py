@@ -47,6 +47,9 @@ _folder = click.option(
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder, or for one image a picture.")
 @click.option("--mask", type=click.Path(path_type=Path), help="A picture of the images' size, not black = missing.")
 @click.option("--keep-known", is_flag=True, help="Leave the pixels that are not missing as they are.")
+@click.option(
+    "--ensemble", is_flag=True, help="The mean over 8 flips and rotations: a little better, 8 times the cost."
+)
 def reconstruct(
     images: tuple[Path, ...],
     out: Path,
@@ -55,6 +58,7 @@ def reconstruct(
     model: str,
     mask: Path | None,
     keep_known: bool,
+    ensemble: bool,
     as_json: bool,
     access: Any,
 ) -> None:
@@ -76,7 +80,9 @@ def reconstruct(
     from serve.calling.connect import connected
 
     with connected("autoencoder", address, models, voice.note, access) as client:
-        outcome = batch.reconstruct(client, images, out, model=model, mask=mask, keep_known=keep_known)
+        outcome = batch.reconstruct(
+            client, images, out, model=model, mask=mask, keep_known=keep_known, ensemble=ensemble
+        )
     _report(outcome, as_json)
 
 

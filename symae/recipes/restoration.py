@@ -8,7 +8,7 @@ colour:
 - `restore-pyramid-*`: residual blocks at four sizes with the paper's shortcuts, a million weights, for a CPU; the model
   that ships with symae is one.
 - `restore-pyramid-large-*`: the same with fifteen million weights, for a GPU.
-- `restore-small-*`, `restore-network1-*`: the paper's network 1 with strides, of a million and of sixteen million weights.
+- `restore-small-*`, `restore-network1-*`: the paper's network 1 with strides, of one and of sixteen million weights.
 - `restore-rednet-*`: Mao et al.'s RED30, 30 layers of 64 filters without strides, here with BN.
 
 What all of them change of pre-training, and why: crops of 64 pixels, so that a block has surroundings to be filled

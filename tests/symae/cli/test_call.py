@@ -111,6 +111,29 @@ def test_reconstruct(repository, images, tmp_path):
         np.testing.assert_array_equal(after, np.where(holes[..., None] != 0, 7, before))
 
 
+@pytest.mark.parametrize("keep", [(), ("--keep-known",)])
+def test_reconstruct_as_the_mean_over_flips_and_rotations(repository, images, tmp_path, keep):
+    mask = tmp_path / "mask.png"
+    holes = np.zeros((6, 7), np.uint8)
+    holes[1, 2:6] = 255
+    Image.fromarray(holes).save(mask)
+    outs = [tmp_path / "one", tmp_path / "eight"]
+    for out, more in zip(outs, ((), ("--ensemble",)), strict=True):
+        result = run("reconstruct", images, "--out", out, "--models", repository, "--mask", mask, *keep, *more)
+        assert result.exit_code == 0, result.output
+    for name in ("red.png", "green.png", "sub/red.png"):  # the model does the same to each pixel, turned or not
+        once, eightfold = (np.asarray(Image.open(out / name)) for out in outs)
+        np.testing.assert_array_equal(eightfold, once)
+
+
+def test_a_mask_of_another_size_is_told_beside_the_file(repository, images, tmp_path):
+    Image.fromarray(np.zeros((3, 3), np.uint8)).save(tmp_path / "mask.png")
+    arguments = ("--out", tmp_path / "out", "--models", repository, "--mask", tmp_path / "mask.png", "--ensemble")
+    result = run("reconstruct", images / "red.png", *arguments)
+    assert result.exit_code == 1
+    assert "the mask must have the image's (6, 7) (H, W), got (3, 3)" in result.stderr
+
+
 def test_classify(repository, images, tmp_path):
     result = run("classify", images, "--out", tmp_path / "out", "--models", repository, "--top", 2)
     assert result.exit_code == 0, result.output
