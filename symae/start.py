@@ -73,7 +73,9 @@ def measure_pixels(encoder: Encoder, training: Dataset) -> None:
 
 
 def adopt_network(recipe: Recipe, card: ModelCard, run: Path) -> Recipe:
-    """Give a recipe the network of the run that it starts from, so that the weights fit; its head stays.
+    """Give a recipe the network of the run that it starts from, so that the weights fit.
+
+    Its head stays, and a recipe for gray images stays one: `transfer` makes the weights of a run in colour gray.
 
     Raises:
         RunError: the recipe stands for a row of the paper, and the run is not the one that it starts from.
@@ -83,18 +85,23 @@ def adopt_network(recipe: Recipe, card: ModelCard, run: Path) -> Recipe:
             f"{run} is a run of {card.recipe or 'no known recipe'}, {recipe.name} starts from one of "
             f"`symae train {recipe.pretrained_by}`"
         )
-    return dataclasses.replace(recipe, network=dataclasses.replace(card.network, head=recipe.network.head))
+    channels = min(recipe.network.channels, card.network.channels)
+    network = dataclasses.replace(card.network, head=recipe.network.head, channels=channels)
+    return dataclasses.replace(recipe, network=network)
 
 
 def transfer(model: Model, run: Path, recipe: Recipe) -> Transfer:
     """Copy the parts that `recipe.initialise` names from a run's weights into a model.
 
-    Pre-training that starts from a run goes on with the whole auto-encoder.
+    Pre-training that starts from a run goes on with the whole auto-encoder. What a run in colour has learned begins a
+    model for gray images as if each had three equal channels, whose mean is what comes out.
 
     Raises:
         RunError: a tensor of these parts is missing in the run, or has another shape.
     """
     source, target = load_tensors(run), model.state_dict()
+    if model.encoder.spec.channels == 1:
+        source = {name: _gray(name, tensor) for name, tensor in source.items()}
     prefixes = ("",) if recipe.stage == "pretrain" else PARTS[recipe.initialise]
     wanted = [name for name in target if name.startswith(prefixes)] if prefixes else []
     wrong = [name for name in wanted if name not in source or source[name].shape != target[name].shape]
@@ -109,6 +116,15 @@ def transfer(model: Model, run: Path, recipe: Recipe) -> Transfer:
         drawn=tuple(name for name in target if name not in wanted),
         left=tuple(name for name in source if name not in wanted),
     )
+
+
+def _gray(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    """Make one of an auto-encoder's tensors that of gray images; those of a gray one stay as they are."""
+    if name == "encoder.convolutions.0.weight":
+        return tensor.sum(1, keepdim=True)
+    if name == "output.weight":
+        return tensor.mean(1, keepdim=True)
+    return tensor.mean(0, keepdim=True) if name in ("encoder.mean", "encoder.std") else tensor
 
 
 def _modules(names: Iterable[str]) -> str:
