@@ -5,10 +5,11 @@ their fp32 meaning between QuantizeLinear and DequantizeLinear, which runtimes f
 and interleaving are quantised too, so that between the first convolution and the last nothing goes back to fp32. The
 last layer before an image, labels or probabilities stays fp32: it is little of the work, and its errors are seen. So
 does the first: of three channels there is no fast kernel of 8 bits. A narrow classifier ran 1.31 times as fast as in
-fp32 with it in fp32, 1.15 times in int8; the shipped model as fast either way, and lost 0.077 dB in place of 0.089.
+fp32 with it in fp32, 1.15 times in int8; a network 1 of a million weights as fast either way, and lost 0.077 dB in
+place of 0.089.
 
 Weights take 7 of the 8 bits: without VNNI instructions (x86 before 2019, AMD's before 2022) products are added in
-pairs into 16 bits, and saturate with 8. The shipped model then lost 0.95 dB in place of 0.1; and a model is to do the
+pairs into 16 bits, and saturate with 8. That network 1 then lost 0.95 dB in place of 0.1; and a model is to do the
 same everywhere.
 """
 

@@ -3,7 +3,7 @@
 Output pixel s q + p of a transposed convolution of stride s sums the inputs q + d with the kernel's taps
 p + pad - s d, so each phase p is a small convolution of its own (Shi et al., arXiv 1609.07009). The result is equal,
 but ONNX Runtime has kernels of 8 bits for convolutions alone, so this is done for int8: without it int8 ran 1.29 to
-1.38 times as fast as fp32, with it 1.5 to 2.0 times (the shipped model, AVX2). In fp32 it took 1.03
+1.38 times as fast as fp32, with it 1.5 to 2.0 times (a network 1 of a million weights, AVX2). In fp32 it took 1.03
 times as long for a whole photograph, and 0.85 to 0.98 for batches of small crops: it is left out there.
 
 The interleaving is written with the channels last, as the kernels of 8 bits have them: its transpositions cancel with
