@@ -105,7 +105,7 @@ class Encoder(nn.Module):
                 start = raw, x  # what enters the next block
             yield raw, x
 
-    def unevened_ends(self) -> list[nn.Module]:
+    def unnormalised_ends(self) -> list[nn.Module]:
         """List the last convolution of each residual block, where no BN follows it."""
         return [self.convolutions[end - 1] for end in self.spec.ends[1:] if self.spec.norm == "none"]
 
@@ -147,7 +147,7 @@ class Decoder(nn.Module):
                 start = raw, x  # what enters the next block, with its shortcut
         return x
 
-    def unevened_ends(self) -> list[nn.Module]:
+    def unnormalised_ends(self) -> list[nn.Module]:
         """List the last deconvolution of each residual block, where no BN follows it."""
         last = len(self.spec.full)
         return [self.deconvolutions[last - end - 1] for end in self.spec.ends[:-1] if self.spec.norm == "none"]
@@ -194,7 +194,9 @@ def initialise(module: nn.Module, generator: torch.Generator | None = None, rule
             adds where no BN evens it out, at a tenth (as in EDSR, Lim et al. 2017).
     """
     residual = module.output if isinstance(module, SymmetricAutoencoder) else None
-    small = {end for part in module.modules() if isinstance(part, Encoder | Decoder) for end in part.unevened_ends()}
+    small = {
+        end for part in module.modules() if isinstance(part, Encoder | Decoder) for end in part.unnormalised_ends()
+    }
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             std = 0.01 if rule == "gaussian" or part is residual else (2 / _fan_in(part)) ** 0.5

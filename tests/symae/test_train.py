@@ -96,7 +96,7 @@ def test_interrupted_anywhere_and_resumed_equals_uninterrupted_to_the_bit(
     assert losses(whole.path) == losses(parted.out)
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", "muon", "sgd"])
 def test_averages_schedules_and_other_optimisers_are_resumed_to_the_bit(class_folder, tmp_path, monkeypatch, optimizer):
     modern = (f"optimizer={optimizer}", "schedule=cosine", "warmup=0.5", "average=0.9", "clip=1", "weight_decay=0.01")
     settings = ("epochs=3", "batch_size=8", *modern)
