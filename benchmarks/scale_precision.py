@@ -26,6 +26,7 @@ from export.loss import open_graph, speed
 from export.precision import Limits, reduce
 from export.run import export_model
 from export.samples import Sample, draw, images_of
+from serve.metadata import KEY, ModelMetadata
 from serve.repository import find_models
 from serve.shipped import shipped_models
 from symae.data import DataOptions, Dataset, Target, open_dataset
@@ -39,14 +40,14 @@ LEAST, ROUNDS = 1.3, 15
 LIMITS = Limits()
 ANY = Limits(math.inf, math.inf)  # what is lost is a line of its own
 PHOTOGRAPH = (1, 321, 481)  # N, H, W
-RECIPE = "restore-small-colour"  # of the shipped model
 
 
 def measure(quick: bool) -> Iterator[Line]:
     """Measure all lines; see the module."""
     graph = onnx.load(find_models(shipped_models())[0].path)
+    recipe = find(ModelMetadata.from_json({entry.key: entry.value for entry in graph.metadata_props}[KEY]).recipe)
     photos = open_dataset("photos", target=Target.NONE, part="train", options=DataOptions())
-    yield from _lines("shipped autoencoder", graph, find(RECIPE), photos, quick)
+    yield from _lines("shipped autoencoder", graph, recipe, photos, quick)
     run = os.environ.get("SYMAE_CLASSIFIER_RUN")
     if run is None:
         print("SYMAE_CLASSIFIER_RUN is not set: the lines of a classifier are skipped", file=sys.stderr)

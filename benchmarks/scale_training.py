@@ -82,7 +82,7 @@ def bare(
 ) -> Step:
     """Make the step of a pre-training, as somebody would write it who needs nothing else."""
     model = SymmetricAutoencoder(recipe.network).to(memory_format=layout)
-    optimizer = make_optimizer(recipe, [{"params": list(model.parameters())}])
+    optimizer = make_optimizer(recipe, model, [{"params": list(model.parameters())}])
     if not fused:
         optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, foreach=False)
     shape = (recipe.batch_size, 3, recipe.crop, recipe.crop)

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from serve.turns import TURNS, turn, turn_back
 from symae.errors import DataError
 from symae.metrics import psnr
 
@@ -93,12 +94,9 @@ def ensemble(denoiser: Denoiser) -> Denoiser:
 
     def mean_of_eight(noisy: Image, sigma: float) -> NDArray[Any]:
         total = np.zeros(noisy.shape, np.float64)
-        for turns in range(4):
-            for flip in (False, True):
-                turned = np.rot90(noisy[:, ::-1] if flip else noisy, turns)
-                restored = np.rot90(denoiser(np.ascontiguousarray(turned), sigma), -turns)
-                total += restored[:, ::-1] if flip else restored
-        return total / 8
+        for to in TURNS:
+            total += turn_back(denoiser(turn(noisy, to), sigma), to)
+        return total / len(TURNS)
 
     return mean_of_eight
 

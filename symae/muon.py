@@ -1,4 +1,4 @@
-"""Muon: the momentum of each convolution, made orthogonal (Jordan et al. 2024), beside Adam for all that is no matrix.
+"""Muon: the momentum of each convolution, made orthogonal (Jordan et al. 2024), beside AdamW for all else.
 
 A gradient's few large directions drown the many small ones, of which most of the last decibels are made; a step of
 Muon has the same length along all of them. PyTorch's own takes matrices alone and works in bfloat16, which is slow
@@ -7,16 +7,18 @@ on a CPU without instructions for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 __all__ = ["Muon", "orthogonal"]
 
+Kind = Literal["convolution", "deconvolution", "other"]
+
 STEPS = 5  # of Newton and Schulz
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # Jordan's: singular values end between 0.7 and 1.2, which is near enough
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # Jordan's: singular values end between 0.7 and 1.2 but for tiny ones
 ROOT_MEAN_SQUARE = 0.2  # of a step over its rate: that of Adam, so that one rate suits both (Liu et al. 2025)
 MOMENTUM = 0.95
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # of Adam
@@ -35,8 +37,9 @@ class Muon(torch.optim.Optimizer):
     def __init__(
         self, groups: Iterable[dict[str, Any]], transposed: Iterable[Tensor], lr: float, weight_decay: float = 0.0
     ) -> None:
-        super().__init__(groups, {"lr": lr, "weight_decay": weight_decay})
-        self._transposed = set(transposed)
+        deconvolutions = set(transposed)
+        parts = [part for group in groups for part in _by_kind(group, deconvolutions)]
+        super().__init__(parts, {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -48,38 +51,53 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    step = self._momentum if parameter.ndim == 4 else self._adam
+                    step = self._direction(group["kind"], parameter, parameter.grad)
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    parameter.sub_(step(parameter, parameter.grad), alpha=group["lr"])
+                    parameter.sub_(step, alpha=group["lr"])
         return loss
 
-    def _momentum(self, parameter: Tensor, gradient: Tensor) -> Tensor:
+    def _direction(self, kind: Kind, parameter: Tensor, gradient: Tensor) -> Tensor:
+        if kind == "other":
+            return self._adam(parameter, gradient)
         state = self.state[parameter]
         if not state:
             state["momentum"] = torch.zeros_like(parameter)
         state["momentum"].lerp_(gradient, 1 - MOMENTUM)
         ahead = gradient.lerp(state["momentum"], MOMENTUM)  # Nesterov's
-        if parameter not in self._transposed:
-            return _step(ahead)
-        return _step(ahead.transpose(0, 1)).transpose(0, 1)
+        if kind == "convolution":
+            return _orthogonal_step(ahead)
+        return _orthogonal_step(ahead.transpose(0, 1)).transpose(0, 1)
 
     def _adam(self, parameter: Tensor, gradient: Tensor) -> Tensor:
         state = self.state[parameter]
         if not state:
-            state["steps"] = torch.zeros((), device="cpu")
+            state["step"] = torch.zeros(())  # by this name PyTorch leaves it on the CPU when a state is loaded
             state["mean"], state["square"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
-        state["steps"] += 1
+        state["step"] += 1
         first, second = BETAS
         state["mean"].lerp_(gradient, 1 - first)
         state["square"].lerp_(gradient.square(), 1 - second)
-        steps = int(state["steps"])
+        steps = int(state["step"])
         mean, square = state["mean"] / (1 - first**steps), state["square"] / (1 - second**steps)
         step: Tensor = mean / square.sqrt_().add_(EPSILON)
         return step
 
 
+def _by_kind(group: dict[str, Any], deconvolutions: set[Tensor]) -> Iterator[dict[str, Any]]:
+    """Split a group of parameters into those of convolutions, of deconvolutions and all others."""
+    parts: dict[Kind, list[Tensor]] = {"convolution": [], "deconvolution": [], "other": []}
+    for parameter in group["params"]:
+        convolves: Kind = "deconvolution" if parameter in deconvolutions else "convolution"
+        parts[convolves if parameter.ndim == 4 else "other"].append(parameter)
+    for kind, parameters in parts.items():
+        if parameters:
+            yield {**group, "params": parameters, "kind": kind}
+
+
 def orthogonal(matrix: Tensor) -> Tensor:
-    """Bring all singular values of a matrix near 1, by Newton's and Schulz's iteration.
+    """Bring the singular values of a matrix near 1, by Newton's and Schulz's iteration.
+
+    Those below about a thousandth of its Frobenius norm stay smaller: each step multiplies them by 3.4 at most.
 
     Args:
         matrix: (m, n) float.
@@ -97,7 +115,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
     return x
 
 
-def _step(momentum: Tensor) -> Tensor:
+def _orthogonal_step(momentum: Tensor) -> Tensor:
     """The step (out, in, k, k) of a convolution for a rate of 1."""
     matrix = momentum.flatten(1)
     length: float = ROOT_MEAN_SQUARE * max(matrix.shape) ** 0.5

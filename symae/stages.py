@@ -6,6 +6,7 @@ ones and the targets, so that one training loop serves the three.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -20,7 +21,8 @@ from symae.weights import Model
 
 __all__ = ["Counted", "Loss", "counted_of", "loss_of", "target_of"]
 
-PERFECT = 1e-4  # error in normalised units below which an image counts as restored
+PERFECT = 1e-4  # mean square error, in normalised units, that is taken for none: where PSNR is about 52 dB
+DECIBELS = 10 / math.log(10)
 
 Loss = Callable[[Model, Tensor, Corrupted, Tensor | None], Tensor]
 Counted = Callable[[Corrupted, Tensor | None], Tensor]
@@ -63,13 +65,10 @@ def reconstruction_loss(model: Model, clean: Tensor, damaged: Corrupted, _: Tens
 
 
 def psnr_loss(model: Model, clean: Tensor, damaged: Corrupted, _: Tensor | None) -> Tensor:
-    """Mean over the images of ln(1 + e / e0), e being an image's mean square error in normalised units; never negative.
-
-    4.34 times as much is how far the PSNR is from that of e0, about 52 dB, which stands in for a perfect picture.
-    """
+    """By how many dB the PSNR is below that of a picture taken for perfect, mean over the images; never negative."""
     restored: Tensor = model(damaged.images, damaged.masks)
     errors = ((restored - clean) / model.encoder.std).square().mean((1, 2, 3))
-    return (errors / PERFECT).log1p().mean()
+    return DECIBELS * (errors / PERFECT).log1p().mean()
 
 
 def masked_loss(model: Model, clean: Tensor, damaged: Corrupted, _: Tensor | None) -> Tensor:

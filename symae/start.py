@@ -35,14 +35,16 @@ class Transfer:
         taken: names of the tensors that were copied.
         drawn: names of the model's tensors that keep their fresh weights.
         left: names of the run's tensors that were not used.
+        gray: whether what was learned in colour was made gray.
     """
 
     taken: tuple[str, ...]
     drawn: tuple[str, ...]
     left: tuple[str, ...]
+    gray: bool = False
 
     def __str__(self) -> str:
-        text = f"{len(self.taken)} tensors taken"
+        text = f"{len(self.taken)} tensors taken{', from colour to gray' if self.gray else ''}"
         for word, names in (("drawn anew", self.drawn), ("left behind", self.left)):
             if names:
                 text += f"; {len(names)} {word} ({_modules(names)})"
@@ -94,13 +96,14 @@ def transfer(model: Model, run: Path, recipe: Recipe) -> Transfer:
     """Copy the parts that `recipe.initialise` names from a run's weights into a model.
 
     Pre-training that starts from a run goes on with the whole auto-encoder. What a run in colour has learned begins a
-    model for gray images as if each had three equal channels, whose mean is what comes out.
+    model for gray images as if each were three channels, equal after zero-centring, whose mean is what comes out.
 
     Raises:
         RunError: a tensor of these parts is missing in the run, or has another shape.
     """
     source, target = load_tensors(run), model.state_dict()
-    if model.encoder.spec.channels == 1:
+    gray = model.encoder.spec.channels == 1 and len(source.get("encoder.mean", ())) > 1
+    if gray:
         source = {name: _gray(name, tensor) for name, tensor in source.items()}
     prefixes = ("",) if recipe.stage == "pretrain" else PARTS[recipe.initialise]
     wanted = [name for name in target if name.startswith(prefixes)] if prefixes else []
@@ -115,6 +118,7 @@ def transfer(model: Model, run: Path, recipe: Recipe) -> Transfer:
         taken=tuple(wanted),
         drawn=tuple(name for name in target if name not in wanted),
         left=tuple(name for name in source if name not in wanted),
+        gray=gray,
     )
 
 

@@ -17,7 +17,7 @@ from typing import Literal
 from benchmarks.gpu.options import Options
 from symae.data import NAMES
 from symae.errors import InputError
-from symae.networks import NetworkSpec, network1, network2, network3, rednet, wide_resnet
+from symae.networks import NetworkSpec, network1, network2, network3, pyramid, rednet, wide_resnet
 from symae.recipes import RECIPES, TABLES, Recipe, find, override
 from symae.request import open_part
 
@@ -39,6 +39,7 @@ NETWORKS: dict[str, NetworkSpec] = {
     "network3": network3(),
     "rednet": rednet(),
     "wide-resnet": wide_resnet(),
+    "pyramid": pyramid((32, 64, 96, 128)),
 }
 SIZES = {"cifar10": 50_000, "cifar100": 50_000, "stl10": 105_000}  # training images, while the data is not there
 

@@ -67,7 +67,7 @@ def reconstruct(
     model: str,
     mask: Path | None,
     keep_known: bool,
-    ensemble: bool = False,
+    ensemble: bool,
 ) -> Outcome:
     """Denoise files, and fill what the mask marks as missing in each.
 
@@ -91,13 +91,13 @@ def reconstruct(
     target = restored(out, sources)
     info = _pick(client, "autoencoder", model)
     holes = None if mask is None else _mask(mask)
+    missing = None if mask is None or not ensemble else _decoded(mask)
 
     def one(path: Path) -> Pixels:
         masks = [] if holes is None else [holes]
         return client.reconstruct([path], masks=masks, model=info.name, keep_known=keep_known).images[0]
 
     def eight(path: Path) -> Pixels:
-        missing = None if holes is None else image.decode(holes, channels=1)[:, :, 0]
         pixels = image.read(path, channels=info.channels)
         return reconstruct_turned(client, pixels, model=info.name, mask=missing, keep_known=keep_known)
 
@@ -160,6 +160,13 @@ def _mask(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise JobError(f"cannot read the mask {path}: {error.strerror}") from error
+
+
+def _decoded(path: Path) -> Pixels:
+    try:
+        return image.read(path, channels=1)[:, :, 0]
+    except image.ImageError as error:
+        raise JobError(f"cannot read the mask {path}: {error}") from error
 
 
 def _each(

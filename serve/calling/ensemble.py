@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from serve.client import Client
 from serve.image import ImageError
+from serve.turns import TURNS, turn, turn_back
 
 __all__ = ["reconstruct_turned"]
 
 Pixels = NDArray[np.uint8]
-VIEWS = [(turns, flip) for turns in range(4) for flip in (False, True)]
 
 
 def reconstruct_turned(
@@ -40,17 +40,8 @@ def reconstruct_turned(
     if mask is not None and mask.shape != picture.shape[:2]:
         raise ImageError(f"the mask must have the image's {picture.shape[:2]} (H, W), got {mask.shape}")
     total = np.zeros(picture.shape, np.float32)
-    for turns, flip in VIEWS:
-        masks = [] if mask is None else [_turned(mask, turns, flip)]
-        answer = client.reconstruct([_turned(picture, turns, flip)], masks=masks, model=model, keep_known=keep_known)
-        total += _back(answer.images[0], turns, flip)
-    return np.rint(total / len(VIEWS)).astype(np.uint8)
-
-
-def _turned(array: Pixels, turns: int, flip: bool) -> Pixels:
-    return np.ascontiguousarray(np.rot90(array[:, ::-1] if flip else array, turns))
-
-
-def _back(array: Pixels, turns: int, flip: bool) -> Pixels:
-    upright = np.rot90(array, -turns)
-    return upright[:, ::-1] if flip else upright
+    for to in TURNS:
+        masks = [] if mask is None else [turn(mask, to)]
+        answer = client.reconstruct([turn(picture, to)], masks=masks, model=model, keep_known=keep_known)
+        total += turn_back(answer.images[0], to)
+    return np.rint(total / len(TURNS)).astype(np.uint8)

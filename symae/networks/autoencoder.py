@@ -22,6 +22,7 @@ from symae.networks.spec import Layer, NetworkSpec
 __all__ = ["Decoder", "Encoder", "Encoding", "Initialisation", "SymmetricAutoencoder", "initialise"]
 
 Initialisation = Literal["gaussian", "he"]
+BLOCK_GAIN = 0.1  # of what a residual block without BN adds at first
 
 
 @dataclass(frozen=True)
@@ -190,8 +191,9 @@ def initialise(module: nn.Module, generator: torch.Generator | None = None, rule
         rule: "gaussian" is N(0, 0.01), the paper's (section 4); "he" is N(0, 2 / fan-in), after He et al. 2015,
             which keeps the size of activations and gradients, and trains much faster where a rate of 1e-3
             and more is 20 % of a paper's weight at every step of Adam. An auto-encoder's last deconvolution
-            stays N(0, 0.01) even so: what it adds to the input then starts near zero. So does what a residual block
-            adds where no BN evens it out, at a tenth (as in EDSR, Lim et al. 2017).
+            stays N(0, 0.01) even so: what it adds to the input then starts near zero. Where there is no BN, the last
+            layer of each residual block begins at a tenth, so that blocks begin near the identity (as Zhang et al.
+            2019, "Fixup", have it begin at zero).
     """
     residual = module.output if isinstance(module, SymmetricAutoencoder) else None
     small = {
@@ -201,7 +203,7 @@ def initialise(module: nn.Module, generator: torch.Generator | None = None, rule
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             std = 0.01 if rule == "gaussian" or part is residual else (2 / _fan_in(part)) ** 0.5
             if rule == "he" and part in small:
-                std *= 0.1
+                std *= BLOCK_GAIN
             nn.init.normal_(part.weight, std=std, generator=generator)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)

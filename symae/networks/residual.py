@@ -20,7 +20,7 @@ class Skips(nn.ModuleDict):
     """
 
     def forward(self, x: Tensor, end: int, raw: Tensor, activated: Tensor) -> Tensor:
-        """Add what goes past a block to what its convolutions made.
+        """Add what goes past a block to what its convolutions made; may do so in place.
 
         Args:
             x: (B, c, h, w), of the block's second convolution.
@@ -37,20 +37,19 @@ class Skips(nn.ModuleDict):
         if not isinstance(projection, nn.ConvTranspose2d):
             past: Tensor = projection(activated)
             return x + past
-        if torch.compiler.is_exporting():
+        if torch.compiler.is_exporting():  # a graph keeps the deconvolution, which export/subpixel.py rewrites
             past = projection(activated)  # as large as it can be, see `Decoder`
             return x + past.narrow(2, 0, x.shape[2]).narrow(3, 0, x.shape[3])
         return _add_between(x, projection, activated)
 
 
 def _add_between(x: Tensor, projection: nn.ConvTranspose2d, activated: Tensor) -> Tensor:
-    """Add a 1x1 deconvolution, which is zero but at every stride-th pixel, to x (B, c, h, w).
+    """Add a 1x1 deconvolution of stride s to x (B, c, h, w), in place: it is zero but at every s-th pixel.
 
-    Its convolution does so at a quarter of the pixels. And oneDNN's backward pass of such a deconvolution writes beyond
-    its memory on a CPU where channels are few: 8 to 4 crashes PyTorch 2.15.
+    oneDNN's own backward pass of a strided one writes beyond its memory where channels are few (8 to 4 crash PyTorch
+    2.15 on a CPU).
     """
     rows, columns = projection.stride
-    x = x.clone()
     x[:, :, ::rows, ::columns] += F.conv2d(activated, projection.weight.transpose(0, 1))
     return x
 
@@ -82,7 +81,7 @@ def wide_resnet(depth: int = 16, widen: int = 8) -> NetworkSpec:
 def pyramid(channels: tuple[int, ...], blocks: int = 1) -> NetworkSpec:
     """Build a network to restore with: a convolution, then residual blocks at full size, a half, a quarter and so on.
 
-    Without BN and biases, so that nothing ties it to brightness and noise of the training crops (Mohan et al. 2020).
+    Without BN and biases; see `NetworkSpec.norm`.
 
     Args:
         channels: at full size, at half of it and so on; at least two sizes.

@@ -58,7 +58,7 @@ class Recipe:
             fall to 0 at the last step.
         warmup: first epochs, or part of one, in which the rate rises from 0.
         optimizer: "adam"; "adamw", whose weight decay is apart from the gradient; "muon", which makes the steps of
-            convolutions orthogonal and restores best (`symae.muon`); "sgd" with Nesterov momentum of 0.9.
+            convolutions orthogonal (`symae.muon`); "sgd" with Nesterov momentum of 0.9.
         weight_decay: of all weights and BN scales, >= 0.
         clip: largest norm of the gradient over all weights; 0: as it comes.
         average: decay of an exponential moving average of weights and BN statistics, in [0, 1), which is then what is
@@ -69,8 +69,8 @@ class Recipe:
         augmentation: how training crops are varied before they are damaged; see `symae.augmentation`.
         corruption: the damage; of fine-tuning too, where `corruption_probability` is above 0.
         corruption_probability: chance that a training image is corrupted.
-        loss: of pre-training: mean square error over the whole "image", or over its "masked" pixels alone; or each
-            image's error in decibels, "psnr", by which weak noise, strong noise and missing blocks count alike.
+        loss: of pre-training: mean square error over the whole "image", or over its "masked" pixels alone; or "psnr",
+            by how many dB each image misses perfection, by which weak noise, strong noise and blocks count alike.
         label_smoothing: share of each target that is spread evenly over the classes, in [0, 1); classifiers alone.
         multi_label: classes of a classifier are independent of each other.
         labels: size of a class-balanced, seeded subset of the training images; None: all.

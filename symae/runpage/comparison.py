@@ -160,6 +160,8 @@ def _measured_apart(records: Sequence[Record]) -> list[str]:
     notes = []
     if len({(recipe.stage, recipe.multi_label) for recipe in recipes}) > 1:
         notes.append("The runs are of different stages: their losses and metrics are not of one kind.")
+    if len({recipe.loss for recipe in recipes}) > 1:
+        notes.append("The losses are of different kinds: their curves are not to be compared.")
     if all(recipe.stage == "pretrain" for recipe in recipes) and len({recipe.corruption for recipe in recipes}) > 1:
         notes.append("Pictures are damaged in different ways: PSNR and SSIM are not of one task.")
     if len({(recipe.crop, recipe.resize, recipe.test_crops) for recipe in recipes}) > 1:

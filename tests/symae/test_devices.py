@@ -66,6 +66,21 @@ def test_two_processes_pretrain_as_one(class_folder, tmp_path):
     assert any("2 x the CPU" in line for line in news)
 
 
+def test_two_processes_restore_as_one_with_steps_that_are_orthogonal(class_folder, tmp_path):
+    one, two = (
+        train(
+            request(
+                class_folder, tmp_path / str(devices), "restore-pyramid-colour", settings=("epochs=1",), devices=devices
+            ),
+            say=quiet,
+        )
+        for devices in (1, 2)
+    )
+    assert losses(one.path) == pytest.approx(losses(two.path), rel=1e-5)
+    first, second = load_tensors(one.path), load_tensors(two.path)
+    assert all(torch.allclose(first[name], second[name], atol=1e-4) for name in first)
+
+
 def test_two_processes_classify_as_one_with_parts_held_and_images_mixed(class_folder, tmp_path):
     init = train(request(class_folder, tmp_path / "init"), say=quiet).path
     one, two = (

@@ -2,7 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from symae.optimizer import average_of, follow
+from symae.networks import SymmetricAutoencoder, pyramid
+from symae.optimizer import average_of, follow, make_optimizer
+from symae.recipes import find
 
 
 def test_the_average_is_the_weighted_mean_of_all_steps_and_counts_like_the_model():
@@ -29,3 +31,21 @@ def test_the_average_has_no_gradients_and_leaves_the_model_its_own():
     before = model.weight.clone()
     average.module.weight.add_(1)
     assert torch.equal(model.weight, before)
+
+
+def test_muon_knows_convolutions_from_deconvolutions_and_keeps_the_factors_of_groups():
+    model = SymmetricAutoencoder(pyramid((4, 6)))
+    norms = nn.BatchNorm2d(3)
+    groups = [
+        {"params": list(model.parameters()), "factor": 1.0},
+        {"params": list(norms.parameters()), "factor": 0.5},
+    ]
+    optimizer = make_optimizer(find("restore-pyramid-colour"), model, groups)
+    kinds = {id(p): (group["kind"], group["factor"]) for group in optimizer.param_groups for p in group["params"]}
+    assert {kinds[id(module.weight)] for module in model.modules() if isinstance(module, nn.Conv2d)} == {
+        ("convolution", 1)
+    }
+    deconvolutions = [module for module in model.modules() if isinstance(module, nn.ConvTranspose2d)]
+    assert {kinds[id(module.weight)] for module in deconvolutions} == {("deconvolution", 1)}
+    assert {kinds[id(parameter)] for parameter in norms.parameters()} == {("other", 0.5)}
+    assert len(kinds) == len(list(model.parameters())) + 2

@@ -26,7 +26,9 @@ def test_a_recipe_for_gray_images_stays_one_and_takes_what_colour_has_taught(col
     recipe = adopt_network(find("restore-small-gray"), card, path)
     assert recipe.network == dataclasses.replace(SPEC, channels=1)
     gray = build(dataclasses.replace(card, network=recipe.network))
-    assert transfer(gray, path, recipe).drawn == ()
+    told = transfer(gray, path, recipe)
+    assert told.drawn == ()
+    assert "tensors taken, from colour to gray" in str(told)
     shades = torch.rand(2, 1, 9, 11)
     with torch.no_grad():
         centred = colour.encoder.mean + shades - gray.encoder.mean  # three channels that are equal once zero-centred

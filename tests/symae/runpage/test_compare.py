@@ -51,6 +51,15 @@ def test_runs_that_were_measured_apart_are_not_ranked(runs):
     assert "crop" not in names
 
 
+def test_losses_of_different_kinds_are_told(runs, tmp_path):
+    other = shutil.copytree(runs["first"], tmp_path / "other")
+    told = json.loads((other / "recipe.json").read_text())
+    told["recipe"]["loss"] = "psnr"
+    (other / "recipe.json").write_text(json.dumps(told))
+    assert any("losses are of different kinds" in note for note in compare_runs([runs["first"], other]).notes)
+    assert not any("losses" in note for note in compare_runs([runs["first"], runs["first"]]).notes)
+
+
 def test_a_page_has_a_line_a_run_and_pictures_that_are_the_same_once(repeated, runs):
     page = to_html(compare_runs([runs["first"], runs["classify"], runs["first"]]), Price(hour=2))
     assert page.count('src="data:image/png;base64,') == 2 + 1 + 1  # clean and damaged, what was made of it, image
