@@ -39,6 +39,7 @@ class Order:
     parallel: int = 1
     workers: int = 2
     device: str = "auto"
+    compile: bool = False
     flops: float = Pace.flops
     pack: float | None = None
     part: float = 15.0
@@ -92,6 +93,7 @@ def _options(order: Order) -> Options:
         seeds=order.seeds,
         device=order.device,
         workers=order.workers,
+        compile=order.compile,
         smoke=order.smoke,
         commit=order.commit,
     )

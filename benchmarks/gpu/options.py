@@ -25,6 +25,7 @@ class Options:
         seeds: runs of each row of a table.
         device: "auto", "cpu", "cuda" or "cuda:N".
         workers: processes of one training that decode images which do not fit in memory.
+        compile: whether PyTorch compiles the step of every training.
         smoke: everything at a size that a CPU does in seconds.
         commit: of symae's source, for results, where the source itself cannot tell.
     """
@@ -35,6 +36,7 @@ class Options:
     seeds: int = 5
     device: str = "auto"
     workers: int = 2
+    compile: bool = False
     smoke: bool = False
     commit: str = ""
 

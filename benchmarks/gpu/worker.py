@@ -62,6 +62,7 @@ def _train(task: Task, options: Options) -> list[Result]:
         seed=task.seed,
         device=options.device,
         workers=options.workers,
+        compile=options.compile,
     )
     run = train(request, say=_say)
     try:

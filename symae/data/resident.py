@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,13 +42,13 @@ class ResidentImages:
         return map(self._batch, draws)
 
     def _batch(self, draws: Draws) -> Batch:
-        device = self.images.device
+        send = partial(torch.Tensor.to, device=self.images.device, non_blocking=True)  # no step waits for the one before
         height, width = self.images.shape[-2:]
-        index = self.rows[draws.indices].to(device)[:, None, None]  # (B, 1, 1)
+        index = send(self.rows[draws.indices])[:, None, None]  # (B, 1, 1)
         steps = torch.arange(self.side)
         across = torch.where(draws.flips[:, None], steps.flip(0), steps)  # (B, S)
-        rows = (_offsets(draws.tops, height - self.side) + steps).to(device)[:, :, None]  # (B, S, 1)
-        columns = (_offsets(draws.lefts, width - self.side) + across).to(device)[:, None, :]  # (B, 1, S)
+        rows = send(_offsets(draws.tops, height - self.side) + steps)[:, :, None]  # (B, S, 1)
+        columns = send(_offsets(draws.lefts, width - self.side) + across)[:, None, :]  # (B, 1, S)
         planes = [self.images[:, channel][index, rows, columns] for channel in range(self.images.shape[1])]
         return Batch(torch.stack(planes, 1), self._targets(index, rows, columns))
 
