@@ -42,7 +42,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--pack", type=float, help="Write the state to --out, at most so many MiB.  [default: no]")
 @click.option("--part", default=15.0, help="MiB of each file that --pack writes.")
 @click.option("--unpack", type=FOLDER, help="Begin with the state that --pack wrote to this folder.")
-@click.option("--commit", default="", help="Of the source, for results, where it cannot be read from git.")
+@click.option("--commit", default="", help="Of the source, for results.  [default: as git has it]")
 @click.option("--smoke", is_flag=True, help="Everything at a size that a CPU does in seconds.")
 @click.option("--list", "listed", is_flag=True, help="Show the plan, with costs and what is done, and end.")
 def main(jobs: str, flops: float, unpack: Path | None, pack: float | None, part: float, **given: object) -> None:

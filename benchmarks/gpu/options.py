@@ -27,7 +27,7 @@ class Options:
         workers: processes of one training that decode images which do not fit in memory.
         compile: whether PyTorch compiles the step of every training.
         smoke: everything at a size that a CPU does in seconds.
-        commit: of symae's source, for results, where the source itself cannot tell.
+        commit: of symae's source, for results; empty: as git has it.
     """
 
     state: Path

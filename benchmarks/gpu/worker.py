@@ -44,7 +44,7 @@ def work(task: Task, options: Options) -> None:
     except Interrupted as stopped:
         print(stopped, flush=True)
         sys.exit(STOPPED)
-    named = tuple(dataclasses.replace(result, commit=result.commit or options.commit) for result in results)
+    named = tuple(dataclasses.replace(result, commit=options.commit or result.commit) for result in results)
     state.finish(task.name, named)
 
 

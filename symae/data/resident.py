@@ -38,11 +38,11 @@ class ResidentImages:
     side: int
 
     def batches(self, draws: Iterator[Draws]) -> Iterator[Batch]:
-        """Make the batches that were drawn."""
+        """Make the batches that were drawn; no step waits for the one before."""
         return map(self._batch, draws)
 
     def _batch(self, draws: Draws) -> Batch:
-        send = partial(torch.Tensor.to, device=self.images.device, non_blocking=True)  # no step waits for the one before
+        send = partial(torch.Tensor.to, device=self.images.device, non_blocking=True)
         height, width = self.images.shape[-2:]
         index = send(self.rows[draws.indices])[:, None, None]  # (B, 1, 1)
         steps = torch.arange(self.side)
