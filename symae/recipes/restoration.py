@@ -124,6 +124,7 @@ TABLE = Table(
     name="restoration",
     title="Denoising of BSD68 and CBSD68 by blind networks, PSNR in dB",
     rows=ROWS,
-    needs="photographs to train on; an hour and a half of a CPU core for a small one, a large GPU for the others",
+    needs="photographs to train on; of one CPU core 75 minutes for a pyramid and some hours for a small one, "
+    "a large GPU for the others",
     beyond=True,
 )
