@@ -15,7 +15,7 @@ WINGS = {"symae", "export", "serve"}
 ALLOWED = {
     "serve": set(),
     "export": {"symae", "serve.cpu", "serve.metadata"},
-    "symae": {"serve.files", "serve.image", "serve.paths"},
+    "symae": {"serve.files", "serve.image", "serve.paths", "serve.turns"},
     "symae/cli": {"symae", "export", "serve"},
     "symae/demo": {"symae", "export", "serve"},
     "symae/doctor": {"symae", "serve"},
