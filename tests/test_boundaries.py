@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 WINGS = {"symae", "export", "serve"}
-# Five leaves of `serve` are the common ground: pixels, which images are meant, files that appear whole, what a model
+# Six leaves of `serve` are the common ground: pixels and their turns, which images are meant, whole files, what a model
 # says of itself, and how many processors there are.
 ALLOWED = {
     "serve": set(),
