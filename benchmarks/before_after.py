@@ -7,7 +7,6 @@ The first row has noise, the second holes; PSNR of the second is over the missin
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from PIL import Image
 
 from serve.calling.connect import connected
 from serve.sample import clean_sample, noisy_sample, torn_sample
+from symae.ui.damage import psnr
 
 OUT = Path(__file__).parents[1] / "docs" / "assets" / "restored.webp"
 SIGMA = 25
@@ -23,12 +23,6 @@ GAP = 8  # white pixels between two pictures
 QUALITY = 85
 
 Pixels = NDArray[np.uint8]
-
-
-def psnr(image: Pixels, clean: Pixels, where: NDArray[np.bool_]) -> float:
-    """PSNR in dB of images (H, W, 3), over the pixels of a mask (H, W)."""
-    errors = (image.astype(float) - clean)[where]
-    return 10 * math.log10(255**2 / float(np.square(errors).mean()))
 
 
 def beside(left: Pixels, right: Pixels) -> Pixels:
@@ -47,13 +41,12 @@ def restore(out: Path) -> dict[str, tuple[float, float]]:
     with connected("autoencoder", None, None, print) as client:
         restored = client.reconstruct([noisy]).images[0]
         mended = client.reconstruct([torn], masks=[mask], keep_known=True).images[0]
-    everywhere, holes = np.ones(mask.shape, bool), mask > 0
     rows = beside(noisy, restored), beside(torn, mended)
     whole = np.concatenate([rows[0], np.full((GAP, rows[0].shape[1], 3), 255, np.uint8), rows[1]])
     Image.fromarray(whole).save(out, quality=QUALITY, method=6)
     return {
-        "noise": (psnr(noisy, clean, everywhere), psnr(restored, clean, everywhere)),
-        "holes": (psnr(torn, clean, holes), psnr(mended, clean, holes)),
+        "noise": (psnr(noisy, clean), psnr(restored, clean)),
+        "holes": (psnr(torn, clean, mask > 0), psnr(mended, clean, mask > 0)),
     }
 
 

@@ -39,7 +39,7 @@ NETWORKS: dict[str, NetworkSpec] = {
     "network3": network3(),
     "rednet": rednet(),
     "wide-resnet": wide_resnet(),
-    "pyramid": pyramid((32, 64, 96, 128)),
+    "pyramid": pyramid(),
 }
 SIZES = {"cifar10": 50_000, "cifar100": 50_000, "stl10": 105_000}  # training images, while the data is not there
 

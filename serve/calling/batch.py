@@ -91,7 +91,7 @@ def reconstruct(
     target = restored(out, sources)
     info = _pick(client, "autoencoder", model)
     holes = None if mask is None else _mask(mask)
-    missing = None if mask is None or not ensemble else _decoded(mask)
+    missing = _decoded(holes, mask) if ensemble and holes is not None else None
 
     def one(path: Path) -> Pixels:
         masks = [] if holes is None else [holes]
@@ -162,9 +162,9 @@ def _mask(path: Path) -> bytes:
         raise JobError(f"cannot read the mask {path}: {error.strerror}") from error
 
 
-def _decoded(path: Path) -> Pixels:
+def _decoded(mask: bytes, path: Path | None) -> Pixels:
     try:
-        return image.read(path, channels=1)[:, :, 0]
+        return image.decode(mask, channels=1)[:, :, 0]
     except image.ImageError as error:
         raise JobError(f"cannot read the mask {path}: {error}") from error
 

@@ -78,7 +78,7 @@ def wide_resnet(depth: int = 16, widen: int = 8) -> NetworkSpec:
     return NetworkSpec(f"wrn-{depth}-{widen}", tuple(layers), residual=True)
 
 
-def pyramid(channels: tuple[int, ...], blocks: int = 1) -> NetworkSpec:
+def pyramid(channels: tuple[int, ...] = (32, 64, 96, 128), blocks: int = 1) -> NetworkSpec:
     """Build a network to restore with: a convolution, then residual blocks at full size, a half, a quarter and so on.
 
     Without BN and biases; see `NetworkSpec.norm`.

@@ -89,7 +89,7 @@ PYRAMID = dataclasses.replace(
     SMALL,
     name="restore-pyramid-colour",
     summary="residual blocks at four sizes, a million weights, blind to noise and missing blocks, colour",
-    network=pyramid((32, 64, 96, 128)),
+    network=pyramid(),
     epochs=56,
     optimizer="muon",
     learning_rate=3e-3,
@@ -124,7 +124,7 @@ TABLE = Table(
     name="restoration",
     title="Denoising of BSD68 and CBSD68 by blind networks, PSNR in dB",
     rows=ROWS,
-    needs="photographs to train on; of one CPU core 75 minutes for a pyramid and some hours for a small one, "
-    "a large GPU for the others",
+    needs="photographs to train on; of one CPU core 75 minutes for a pyramid, an hour and a half with bfloat16 for a "
+    "small one; a large GPU for the others",
     beyond=True,
 )

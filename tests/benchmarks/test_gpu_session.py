@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmarks.gpu import parity
+from benchmarks.gpu import parity, worker
 from benchmarks.gpu.command import REMAINS, Order, carry_out
 from benchmarks.gpu.data import prepare
 from benchmarks.gpu.estimate import Pace
@@ -152,6 +152,7 @@ def test_a_job_may_say_how_many_seeds(tmp_path):
 def test_a_restoration_network_is_measured_on_photographs(class_folder, tmp_path):
     data = (f"restore={class_folder / 'train'}", f"bsd68={class_folder / 'test' / 'dark'}")
     settings = {"data": data, "jobs": ("restore-small-gray",), "settings": ("epochs=2",), "parallel": 2}
+    settings["commit"] = "0123456789ab"  # what is given counts, whatever git says
     given = dataclasses.replace(order(tmp_path, class_folder), **settings)
     assert carry_out(given, say=print) == 0
     validated, denoised = sorted(
@@ -161,8 +162,21 @@ def test_a_restoration_network_is_measured_on_photographs(class_folder, tmp_path
     assert denoised.data == "dark"
     assert {"psnr_sigma25", "psnr_sigma25_ensemble"} < denoised.values.keys()
     assert denoised.recipe == validated.recipe == "restore-small-gray"
+    assert denoised.commit == validated.commit == "0123456789ab"
     lacking = make_plan(("restore-small-colour",), Options(tmp_path, {"restore": str(class_folder)}, smoke=True))
     assert [task.lacks for task in lacking] == ["", "cbsd68"]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_trainings_are_compiled_where_the_session_is_told_so(class_folder, tmp_path, monkeypatch, compiled):
+    def asked(request, say):
+        assert request.compile is compiled
+        raise FailureError("seen")
+
+    monkeypatch.setattr(worker, "train", asked)
+    options = Options(tmp_path, {"cifar10": str(class_folder)}, compile=compiled, smoke=True)
+    with pytest.raises(FailureError, match="seen"):
+        worker.work(make_plan(("table2-random",), options)[0], options)
 
 
 def test_what_lacks_data_takes_along_what_needs_it(tmp_path):
