@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,13 @@ def logging_as_it_was():
         level, handlers, propagate, off = before.get(logger, (logging.NOTSET, [], True, False))
         logger.setLevel(level)
         logger.handlers[:], logger.propagate, logger.disabled = handlers, propagate, off
+
+
+@pytest.fixture(autouse=True)
+def torch_seeded():
+    """Weights that a test draws without a word of a seed are the same whichever tests ran before it."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

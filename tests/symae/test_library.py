@@ -64,7 +64,7 @@ def test_a_plain_loop_trains_it(run, class_folder):
     model = symae.Classifier(SPEC, classes=2)
     model.encoder.load_state_dict(symae.load(run).encoder.state_dict())
     optimizer, losses = torch.optim.Adam(model.parameters(), lr=0.01), []
-    for _ in range(8):
+    for _ in range(12):
         for images, labels in loader:
             loss = nn.functional.cross_entropy(model(images), labels)
             optimizer.zero_grad()
