@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +27,7 @@ __all__ = ["Options", "of_use", "page_at", "run_until_stopped"]
 R = TypeVar("R")
 DEMO = Path("demo")  # where `symae demo` writes unless told otherwise
 TEMP = "GRADIO_TEMP_DIR"  # where Gradio keeps uploads
+WAKE = 0.5  # seconds between looks for a signal
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ def run_until_stopped(options: Options, say: Callable[[str], None]) -> None:
         with page_at(options, say) as url:
             try:
                 say(f"open {url} in a browser; Ctrl-C ends it")
-                threading.Event().wait()
+                while True:  # a signal that another thread is given does not wake this one
+                    time.sleep(WAKE)
             except KeyboardInterrupt:
                 say("stopping")
     finally:

@@ -37,14 +37,28 @@ def soon(holds):
     return False
 
 
-@pytest.mark.parametrize(("number", "later"), [(signal.SIGINT, 0), (signal.SIGTERM, 0.2)])
-def test_a_signal_ends_the_page_and_its_server(models, tmp_path, number, later):
+def at_once(number):
+    os.kill(os.getpid(), number)
+
+
+def later(number):
+    threading.Timer(0.2, os.kill, (os.getpid(), number)).start()
+
+
+def to_another_thread(number):
+    threading.Timer(0.2, lambda: signal.pthread_kill(threading.get_ident(), number)).start()
+
+
+@pytest.mark.parametrize(
+    ("number", "send"), [(signal.SIGINT, at_once), (signal.SIGTERM, later), (signal.SIGINT, to_another_thread)]
+)
+def test_a_signal_ends_the_page_and_its_server(models, tmp_path, number, send):
     said = []
 
     def say(line):
         said.append(line)
         if line.startswith("open http"):
-            threading.Timer(later, os.kill, (os.getpid(), number)).start() if later else os.kill(os.getpid(), number)
+            send(number)
 
     before = threading.active_count()
     run_until_stopped(Options(models, None, None, None, "127.0.0.1", 0, Access(), tmp_path), say)
