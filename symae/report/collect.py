@@ -16,6 +16,8 @@ from symae.results import Result
 
 __all__ = ["Group", "Statistic", "collect"]
 
+SCALED = ("milestones", "hold_epochs", "warmup")  # are in epochs
+
 
 @dataclass(frozen=True)
 class Statistic:
@@ -40,6 +42,8 @@ class Group:
         recipe: of the runs, or a method of others.
         changes: the settings in which the runs depart from it, those without influence on the numbers left out.
         start: where their weights came from, its seed left out; None: fresh weights.
+        usual: fresh weights, or those of the recipe that this one starts from.
+        implied: those of the changes, and of the changes of `start`, that go with the number of epochs in proportion.
         full: measured exactly as the recipe and the one that it starts from stand.
         data, part: measured on.
         device: "CPU", "GPU" or empty.
@@ -49,6 +53,8 @@ class Group:
     recipe: str
     changes: Mapping[str, Any]
     start: Start | None
+    usual: bool
+    implied: tuple[frozenset[str], frozenset[str]]
     full: bool
     data: str
     part: str
@@ -88,24 +94,25 @@ def collect(results: Iterable[Result], recipes: Mapping[str, Recipe]) -> tuple[G
     """
     found: dict[str, Group] = {}
     for result in results:
-        group = _alone(result, recipes.get(result.recipe))
+        group = _alone(result, recipes)
         key = _key(group)
         before = found[key].runs if key in found else ()
         found[key] = dataclasses.replace(group, runs=(*before, result))
     return tuple(sorted(found.values(), key=_order))
 
 
-def _alone(result: Result, recipe: Recipe | None) -> Group:
-    start = parse_start(result.start)
+def _alone(result: Result, recipes: Mapping[str, Recipe]) -> Group:
+    recipe, start = recipes.get(result.recipe), parse_start(result.start)
     changes = _settled(result, recipe)
-    as_meant = start is None or (
-        start.seed is not None and not start.changes and (recipe is None or start.recipe == recipe.pretrained_by)
-    )
+    usual = start is None or recipe is None or start.recipe == recipe.pretrained_by
+    before = _implied(start.changes, recipes.get(start.recipe)) if start is not None else frozenset[str]()
     return Group(
         recipe=result.recipe,
         changes=changes,
         start=None if start is None else dataclasses.replace(start, seed=None),
-        full=not changes and as_meant,
+        usual=usual,
+        implied=(_implied(changes, recipe), before),
+        full=not changes and usual and (start is None or (start.seed is not None and not start.changes)),
         data=result.data,
         part=result.part,
         device=_device_class(result.device),
@@ -126,6 +133,19 @@ def _settled(result: Result, recipe: Recipe | None) -> dict[str, Any]:
         if name not in changes and result.epochs is not None and getattr(result, name) != getattr(recipe, name):
             changes[name] = getattr(result, name)
     return changes
+
+
+def _implied(changes: Mapping[str, Any], recipe: Recipe | None) -> frozenset[str]:
+    """Which changes of epochs are those of the recipe, in proportion to its length, to an epoch."""
+    if recipe is None or "epochs" not in changes:
+        return frozenset()
+    scale = changes["epochs"] / recipe.epochs
+    return frozenset(key for key in SCALED if key in changes and _near(changes[key], getattr(recipe, key), scale))
+
+
+def _near(value: Any, usual: Any, scale: float) -> bool:
+    own, plain = (each if isinstance(each, list | tuple) else [each] for each in (value, usual))
+    return len(own) == len(plain) and all(abs(a - b * scale) <= 1 for a, b in zip(own, plain, strict=True))
 
 
 def _key(group: Group) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from symae.report.build import Report
 from symae.report.section import Column, Section
@@ -12,8 +12,24 @@ __all__ = ["to_markdown"]
 
 def to_markdown(report: Report) -> str:
     """Write a report as Markdown; the same results give the same text."""
-    parts = [line for section in report.sections for line in _section(section)]
-    return "\n".join([*parts, *report.notes]).rstrip() + "\n"
+    parts = [list(_section(section)) for section in report.sections]
+    if len(parts) > 1:
+        anchors = (f'<a id="{section.name}"></a>\n' for section in report.sections)  # sites name headings differently
+        parts = [
+            list(_contents(report.sections)),
+            *([anchor, *part] for anchor, part in zip(anchors, parts, strict=True)),
+        ]
+    return "\n".join([*(line for part in parts for line in part), *report.notes]).rstrip() + "\n"
+
+
+def _contents(sections: Sequence[Section]) -> Iterator[str]:
+    """How much of each section was measured; a row that was not run as it stands may have been run with changes."""
+    yield _line(("section", "rows as they stand", "with changes", "not run as they stand"))
+    yield "| --- | ---: | ---: | ---: |"
+    for section in sections:
+        counts = [str(section.count(kind)) for kind in ("full", "changed", "missing")]
+        yield _line((f"[{section.name}](#{section.name})", *counts))
+    yield ""
 
 
 def _section(section: Section) -> Iterator[str]:

@@ -12,7 +12,7 @@ from symae.recipes import Recipe, Table, override
 from symae.report import commands, words
 from symae.report.chart import Curve, Curves, Point
 from symae.report.collect import Group
-from symae.report.provenance import provenance
+from symae.report.provenance import provenance, repeats
 from symae.report.section import Column, Row, Section, told_once
 
 __all__ = ["NAME", "figure3", "is_probe"]
@@ -74,7 +74,12 @@ def figure3(tables: Mapping[str, Table], groups: Sequence[Group], recipes: Mappi
             Column("measured on"),
         ),
         rows=told_once(rows),
-        commands=commands.script((recipe.name, commands.run(recipe, recipes, "probe")) for recipe in shown),
+        commands=commands.script(
+            [
+                *((recipe.name, commands.run(recipe, recipes, "probe")) for recipe in shown),
+                *repeats((each.group for each in probed), recipes, "probe"),
+            ]
+        ),
         charts=tuple(_charts(probed)),
         runs=provenance((each.group for each in probed), is_probe, recipes, "probe"),
     )

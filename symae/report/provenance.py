@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from symae.recipes import Recipe
 from symae.report import commands
 from symae.report.collect import Group
 from symae.report.commands import How
 from symae.report.section import Provenance
-from symae.report.words import changed
+from symae.report.words import changed, distinct
 from symae.results import Result
 
-__all__ = ["provenance"]
+__all__ = ["provenance", "repeats"]
 
 
 def provenance(
@@ -32,6 +32,17 @@ def provenance(
         for run in group.runs
         if (values := {name: value for name, value in run.values.items() if counted(name)})
     )
+
+
+def repeats(
+    groups: Iterable[Group], recipes: Mapping[str, Recipe], how: How = "evaluate"
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The commands of the first run of each group that departs from its recipe, each with a title that says how."""
+    departed = [group for group in groups if group.recipe in recipes and not group.full]
+    for group, told in zip(departed, distinct(departed), strict=True):
+        first = group.runs[0]
+        images = "" if first.data.isidentifier() else f"; on {first.data}"  # what no command can name
+        yield f"{group.recipe}: {told}; seed {first.seed}{images}", commands.reproduce(first, recipes, how)
 
 
 def _line(group: Group, run: Result, values: Mapping[str, float], repeat: tuple[str, ...]) -> Provenance:

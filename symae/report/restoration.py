@@ -10,7 +10,7 @@ from symae.recipes import Recipe, Table
 from symae.report import commands, words
 from symae.report.chart import Bar, Bars, Point
 from symae.report.collect import Group, Statistic
-from symae.report.provenance import provenance
+from symae.report.provenance import provenance, repeats
 from symae.report.published import PUBLISHED, Published
 from symae.report.section import Column, Row, Section, told_once
 
@@ -84,7 +84,12 @@ def restoration(tables: Mapping[str, Table], groups: Sequence[Group], recipes: M
             *(Column("n", number=True), Column("s an image", number=True), Column("source, or measured on")),
         ),
         rows=told_once(_row(method, sigmas) for method in methods),
-        commands=commands.script((recipe.name, commands.run(recipe, recipes, "restoration")) for recipe in rows),
+        commands=commands.script(
+            [
+                *((recipe.name, commands.run(recipe, recipes, "restoration")) for recipe in rows),
+                *repeats(own, recipes, "restoration"),
+            ]
+        ),
         charts=tuple(_charts(methods, sigmas)),
         runs=provenance(own, belongs, recipes, "restoration"),
     )

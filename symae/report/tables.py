@@ -10,7 +10,7 @@ from symae.report import commands, restoration, words
 from symae.report.chart import Bar, Bars, Point
 from symae.report.collect import Group, Statistic
 from symae.report.probes import is_probe
-from symae.report.provenance import provenance
+from symae.report.provenance import provenance, repeats
 from symae.report.section import Column, Row, Section, told_once
 
 __all__ = ["table_section"]
@@ -147,9 +147,7 @@ def _bar(group: Group, statistic: Statistic, told: str) -> Bar:
 def _scripts(entry: _Entry, recipes: Mapping[str, Recipe]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The commands of a row as it stands, and of each way in which it was measured with changes."""
     yield entry.recipe.name, commands.run(entry.recipe, recipes)
-    for group, _, told in entry.changed():
-        first = group.measured(entry.metric)[0]
-        yield f"{entry.recipe.name}: {told}; seed {first.seed}", commands.reproduce(first, recipes)
+    yield from repeats((group for group, _ in entry.at(full=False)), recipes)
 
 
 def _notes(table: Table, tables: Mapping[str, Table]) -> Iterator[str]:

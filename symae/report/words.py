@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from symae.recipes import Reported
@@ -32,7 +32,6 @@ METRICS = {
     "psnr": "PSNR, dB",
     "ssim": "SSIM",
 }
-SCALED = ("milestones", "hold_epochs", "warmup")  # told by the number of epochs, unless that leaves two groups alike
 WHOLE_NETWORK = ("network.name", "network.width", "network.full")
 
 
@@ -97,12 +96,15 @@ def changed(group: Group, *, whole: bool = False) -> str:
         group: its changes are not empty, or those of its start.
         whole: leave out nothing, where two groups would read alike otherwise.
     """
-    words = _settings(group.changes, group.runs[0].network, whole)
+    told, told_before = (frozenset[str](), frozenset[str]()) if whole else group.implied
+    words = _settings(group.changes, group.runs[0].network, whole, told)
     if group.start is not None:
         own = {key: value for key, value in group.start.changes.items() if group.changes.get(key) != value}
-        before = _settings(own, "", whole)
-        words += [f"pre-trained: {', '.join(before)}"] if before else []
-        words = words or [f"from {group.start.recipe}"]
+        before = ", ".join(_settings(own, "", whole, told_before))
+        if not group.usual:
+            words.append(f"from {group.start.recipe}" + (f" ({before})" if before else ""))
+        elif before:
+            words.append(f"pre-trained: {before}")
     return ", ".join(words)
 
 
@@ -118,11 +120,11 @@ def distinct(groups: Sequence[Group]) -> list[str]:
     ]
 
 
-def _settings(changes: Mapping[str, Any], network: str, whole: bool) -> list[str]:
+def _settings(changes: Mapping[str, Any], network: str, whole: bool, told: Set[str]) -> list[str]:
     words = []
     if any(key in changes for key in WHOLE_NETWORK):
         words.append(re.sub(r"^network(?=\d)", "network ", network) or f"width {changes.get('network.width', 1):g}")
-    hidden = WHOLE_NETWORK if whole else (*WHOLE_NETWORK, "validate_every", *(SCALED if "epochs" in changes else ()))
+    hidden = {*WHOLE_NETWORK, *told, *(() if whole else ("validate_every",))}
     return words + [_setting(key, value) for key, value in changes.items() if key not in hidden]
 
 

@@ -72,7 +72,7 @@ def measured():
     """Full size: two seeds of the first row; narrow: three of the second, of two pre-trainings; probes; denoising."""
     run = {"epochs": 10, "labels": 100, "network": "network2 x 1"}
     narrow = {"epochs": 3, "labels": 100, "network": "network2 x 0.25", "changes": NARROW}
-    start = "made-pretrain, seed {}, network.width=0.25, epochs=1, milestones=[1, 2]"
+    start = "made-pretrain, seed {}, network.width=0.25, epochs=1, milestones=[1]"
     probes = {f"probe_{name}_{layer}": value / layer for layer in (1, 2) for name, value in PROBED.items()}
     return [
         *(made_result("made-random", {"accuracy": 70.0 + seed}, seed=seed, **run) for seed in range(2)),

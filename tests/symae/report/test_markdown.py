@@ -32,3 +32,12 @@ def test_every_line_of_a_table_has_as_many_cells_as_its_head(tables, measured):
     for line in to_markdown(build_report(measured, (), tables)).splitlines():
         table = [*table, line] if line.startswith("|") else []
         assert not table or line.count("|") == table[0].count("|")
+
+
+def test_a_whole_report_begins_with_how_much_of_each_section_was_measured(tables, measured):
+    text = to_markdown(build_report(measured, (), tables))
+    contents, _, rest = text.partition("\n\n")
+    assert "| [table9](#table9) | 1 | 1 | 2 |" in contents.splitlines()
+    for line in contents.splitlines()[2:]:
+        name = line.partition("](#")[2].partition(")")[0]
+        assert f'<a id="{name}"></a>\n\n### {name}: ' in rest

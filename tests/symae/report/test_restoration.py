@@ -50,6 +50,14 @@ def test_recipes_have_rows_run_or_not_and_ensembles_lines_of_their_own(gray, res
     assert any(line.startswith("symae restoration runs/made-other --data BSD68") for line in section.commands)
 
 
+def test_what_was_run_otherwise_has_its_commands(gray, result):
+    start = "made-other, seed 0"
+    section = shown([result("made-gray", {"psnr_sigma25": 29.0}, data="bsd68", epochs=4, start=start)], gray)
+    (title,) = (line for line in section.commands if line.startswith("# made-gray: "))
+    assert title == "# made-gray: from made-other; seed 0"
+    assert any("made-gray" in line and "--init runs/made-other" in line for line in section.commands)
+
+
 def test_dots_of_a_plot_are_the_numbers_of_a_level_of_noise(result):
     section = shown([result("nl-means", {"psnr_sigma25": 26.0}, data="bsd68")])
     (chart,) = (chart for chart in section.charts if chart.title.startswith("BSD68, gray, sigma 25"))

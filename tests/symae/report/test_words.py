@@ -28,6 +28,34 @@ def test_changes_are_said_compactly(recipes, measured):
     assert words.origin(tuned, "accuracy") == "cifar10; CPU; abcdef0; 2 pre-trainings"
 
 
+def test_what_follows_from_the_epochs_is_not_said_and_what_does_not_is(recipes, result):
+    start = "made-pretrain, seed 0, epochs=2, milestones=[{}]"
+    told = [
+        words.changed(*collect([result("made-tuned", {"accuracy": 1.0}, changes=own, start=before)], recipes))
+        for own, before in (
+            ({"epochs": 20, "milestones": [10], "hold_epochs": 0}, start.format(1)),
+            ({"epochs": 20, "milestones": [18], "hold_epochs": 5}, start.format("1, 2")),
+            ({"milestones": [9]}, ""),
+        )
+    ]
+    assert told == [
+        "20 epochs, pre-trained: 2 epochs",
+        "20 epochs, milestones [18], hold epochs 5, pre-trained: 2 epochs, milestones [1, 2]",
+        "milestones [9]",
+    ]
+
+
+def test_weights_of_a_recipe_that_none_starts_from_are_said(recipes, result):
+    starts = ("made-pretrain, seed 0", "made-random, seed 0, epochs=2", "weights.safetensors")
+    groups = [collect([result("made-tuned", {"accuracy": 1.0}, start=start)], recipes)[0] for start in starts]
+    assert [group.full for group in groups] == [True, False, False]
+    assert [words.changed(group) for group in groups] == [
+        "",
+        "from made-random (2 epochs)",
+        "from weights.safetensors",
+    ]
+
+
 def test_groups_that_were_changed_otherwise_never_read_alike(recipes, result, narrow):
     changes = (narrow, {**narrow, "milestones": [1]}, {**narrow, "learning_rate": 0.1}, {"labels": None})
     lines = [result("made-random", {"accuracy": 1.0}, epochs=3, network="network2 x 0.25", changes=c) for c in changes]
