@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from symae.recipes import Recipe
-from symae.report.start import Start, parse_start
+from symae.report.start import Start, own_changes, parse_start
 from symae.results import Result
 
 __all__ = ["Group", "Statistic", "collect"]
@@ -103,7 +103,7 @@ def collect(results: Iterable[Result], recipes: Mapping[str, Recipe]) -> tuple[G
 
 def _alone(result: Result, recipes: Mapping[str, Recipe]) -> Group:
     recipe, start = recipes.get(result.recipe), parse_start(result.start)
-    changes = _settled(result, recipe)
+    changes = own_changes(_settled(result, recipe), start, recipes)
     usual = start is None or recipe is None or start.recipe == recipe.pretrained_by
     before = _implied(start.changes, recipes.get(start.recipe)) if start is not None else frozenset[str]()
     return Group(

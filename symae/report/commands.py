@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from symae.data import NAMES
 from symae.recipes import Recipe
-from symae.report.start import Start, parse_start
+from symae.report.start import Start, own_changes, parse_start
 from symae.results import Result
 
 __all__ = ["How", "reproduce", "run", "script", "settings"]
@@ -35,7 +35,8 @@ def reproduce(result: Result, recipes: Mapping[str, Recipe], how: How = "evaluat
     """The commands that measure a result once more, pre-training first."""
     if result.recipe not in recipes:
         return (_other(result),) if how == "restoration" else ()
-    recipe, start, changes = recipes[result.recipe], parse_start(result.start), dict(result.changes)
+    recipe, start = recipes[result.recipe], parse_start(result.start)
+    changes = own_changes(result.changes, start, recipes)
     if result.fold != recipe.fold:
         changes["fold"] = result.fold
     commands: list[str] = []

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Start", "parse_start"]
+from symae.recipes import Recipe, flat
+
+__all__ = ["Start", "own_changes", "parse_start"]
 
 RUN = re.compile(r"(?P<recipe>[^,]*), seed (?P<seed>\d+)(?P<changes>(?:, .*)?)", re.DOTALL)
 BETWEEN = re.compile(r", (?=[A-Za-z_][\w.]*=)")  # not the commas within a value, such as "milestones=[5, 7]"
@@ -38,6 +41,18 @@ def parse_start(text: str) -> Start | None:
         return Start(text)
     settings = (part.partition("=") for part in BETWEEN.split(found["changes"])[1:])
     return Start(found["recipe"], int(found["seed"]), {key: _value(told) for key, _, told in settings})
+
+
+def own_changes(changes: Mapping[str, Any], start: Start | None, recipes: Mapping[str, Recipe]) -> dict[str, Any]:
+    """Leave out of a run's changes what came with its weights because their recipe has it: kinds of shortcuts, say."""
+    if start is None or start.recipe not in recipes:
+        return dict(changes)
+    brought = {key: value for key, value in flat(recipes[start.recipe]).items() if key.startswith("network.")}
+    return {
+        key: value
+        for key, value in changes.items()
+        if key not in brought or key in start.changes or json.dumps(brought[key]) != json.dumps(value)
+    }
 
 
 def _value(told: str) -> Any:

@@ -55,6 +55,22 @@ def test_full_size_means_a_full_pre_training_too(start, full, recipes, result):
     assert group.full == full
 
 
+NONE = {"network.shortcuts": "none"}
+
+
+@pytest.mark.parametrize(
+    ("shortcuts", "before", "changes", "full"),
+    [("none", "", NONE, True), ("all", "", {}, True), ("all", ", network.shortcuts=none", NONE, False)],
+)
+def test_what_weights_bring_with_them_is_no_change_of_the_run(shortcuts, before, changes, full, recipes, result):
+    recipe = recipes["made-pretrain"]
+    network = dataclasses.replace(recipe.network, shortcuts=shortcuts)
+    recipes = {**recipes, "made-pretrain": dataclasses.replace(recipe, network=network)}
+    told = result("made-tuned", {"accuracy": 1.0}, start=f"made-pretrain, seed 0{before}", changes=changes, **FULL)
+    (group,) = collect([told], recipes)
+    assert group.full == full
+
+
 def test_pre_trainings_of_other_seeds_are_repetitions(recipes, result):
     starts = [f"made-pretrain, seed {seed}" for seed in range(3)]
     (group,) = collect([result("made-tuned", {"accuracy": 1.0}, start=start, **FULL) for start in starts], recipes)
