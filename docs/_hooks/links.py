@@ -48,7 +48,7 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, **_: An
     def point(match: re.Match[str]) -> str:
         target, hash_, anchor = match[2].partition("#")
         path = _path(here, target)
-        if not target or path is None or not (root / path).exists():
+        if path is None or not (root / path).exists():
             return match[0]
         return match[1] + posixpath.relpath(_uri(path), posixpath.dirname(here)) + hash_ + anchor
 
@@ -64,8 +64,8 @@ def _linked(uri: str, text: str, root: Path) -> Iterator[str]:
 
 
 def _path(uri: str, target: str) -> str | None:
-    """Where in the repository the link of a page leads; None: elsewhere."""
-    if ":" in target or target.startswith("/"):
+    """Where in the repository the link of a page leads; None: elsewhere, or to another place of the page."""
+    if not target or ":" in target or target.startswith("/"):
         return None
     origin = next((source for source, adopted in ADOPTED.items() if adopted == uri), f"docs/{uri}")
     path = posixpath.normpath(posixpath.join(posixpath.dirname(origin), target))

@@ -35,8 +35,8 @@ paper's, layer by layer, and so are the two stages and the damage of pre-trainin
 - 600 epochs with 4,000 labels: 18,600 steps, those of 48 epochs of all labels. Strong augmentation takes long.
 - bfloat16 in the convolutions, several times faster on a large GPU. On a CPU say `--set precision=32-true`.
 
-Rows from scratch and pre-trained differ in the start of the encoder, and in how it is treated at first, alone. Whoever
-tunes any of this should do it with `--set validation=0.1`, never on the test part.
+Rows from scratch and pre-trained differ in the start of the encoder and in how it is treated, at first or, with all
+labels, at 0.3 of the rate throughout, alone. Whoever tunes any of this should do it with `--set validation=0.1`, never on the test part.
 """
 
 from __future__ import annotations
@@ -147,6 +147,6 @@ TABLE = Table(
     title="CIFAR-10 beyond the paper, the same networks with a modern recipe, test accuracy",
     rows=(RANDOM_4K, SHORTCUT_4K, RANDOM_ALL, SHORTCUT_ALL),
     pretraining=(PRETRAIN_4K, PRETRAIN_ALL),
-    needs="CIFAR-10; with 4,000 labels 20 PFLOP to pre-train and 4 a row, with all 59 and 98: an hour of a large GPU",
+    needs="CIFAR-10; with 4,000 labels 20 PFLOP to pre-train and 4 a row, with all 59 and 98: two hours of a large GPU",
     beyond=True,
 )

@@ -28,6 +28,8 @@ NOT_STATED = (
     "value of missing pixels: 0 after zero-centring, the mean",
     "parts of VOC 2007: trainval to train, test to measure; objects marked as difficult are not counted",
     "loss of several classes an image: mean binary cross entropy of sigmoids",
+    "from the last feature map to the fully connected layers: global average pooling, as in networks 1 and 2, so that "
+    "images may have any size; no dropout",
 )
 
 PRETRAIN = Recipe(
