@@ -20,7 +20,7 @@ from serve.image import resize_shorter_side
 from symae.data.dataset import Example
 from symae.randomness import Share, generator
 
-__all__ = ["Draws", "cut", "draw_epoch", "fit"]
+__all__ = ["Draws", "cut", "draw_epoch", "fit", "is_map"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def fit(example: Example, crop: int | None, resize: int | None) -> Example:
         return example
     image = resize_shorter_side(example.image, side)
     target = example.target
-    if _is_map(target):
+    if is_map(target):
         target = np.array(Image.fromarray(target).resize((image.shape[1], image.shape[0]), Image.Resampling.NEAREST))
     return Example(image, target)
 
@@ -89,9 +89,10 @@ def cut(example: Example, top: float, left: float, side: int) -> Example:
     height, width = example.image.shape[:2]
     row, column = int(top * (height - side + 1)), int(left * (width - side + 1))
     window = (slice(row, row + side), slice(column, column + side))
-    target = example.target[window] if _is_map(example.target) else example.target
+    target = example.target[window] if is_map(example.target) else example.target
     return Example(example.image[window], target)
 
 
-def _is_map(target: int | NDArray[np.uint8] | None) -> TypeGuard[NDArray[np.uint8]]:
+def is_map(target: int | NDArray[np.uint8] | None) -> TypeGuard[NDArray[np.uint8]]:
+    """Tell a label map from an image's label."""
     return isinstance(target, np.ndarray) and target.ndim == 2

@@ -1,10 +1,9 @@
-"""A small data set lives on the device, decoded once; crops and flips are one gather a batch."""
+"""A data set that fits lives on the device, decoded once; crops and flips are one gather a batch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,27 +12,30 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from symae.data.batch import Batch, decode_ahead, none_readable
-from symae.data.crops import Draws
+from symae.data.crops import Draws, is_map
 from symae.data.dataset import Dataset, Example, UnreadableImage
 
 __all__ = ["ResidentImages", "load_resident"]
 
 PROBES = 16  # images looked at, evenly spread, before all are decoded
+SPARE = 1.25  # of the room that they make expect, since images differ in size
 
 
 @dataclass(frozen=True)
 class ResidentImages:
-    """All images of a data set, of one size, on the device.
+    """All images of a data set on the device, the pixels of each row by row, one image behind the other.
 
     Attributes:
-        images: (N, C, H, W) uint8; a row whose file could not be read is never used.
-        targets: (N,) int64 | (N, K) uint8 | (N, H, W) uint8 | None.
-        rows: (N,) int64 on the CPU, the row that stands for each example: its own, or the next readable one.
+        pixels: (C, P) uint8, of P pixels in all.
+        targets: (P,) uint8, the pixels' classes | (N,) int64 or (N, K) uint8, the images' | None.
+        places: (N, 3) int64 on the CPU: where an image begins, its height and its width.
+        rows: (N,) int64 on the CPU, the image that stands for each example: its own, or the next readable one.
         side: of the crops.
     """
 
-    images: Tensor
+    pixels: Tensor
     targets: Tensor | None
+    places: Tensor
     rows: Tensor
     side: int
 
@@ -42,20 +44,23 @@ class ResidentImages:
         return map(self._batch, draws)
 
     def _batch(self, draws: Draws) -> Batch:
-        send = partial(torch.Tensor.to, device=self.images.device, non_blocking=True)
-        height, width = self.images.shape[-2:]
-        index = send(self.rows[draws.indices])[:, None, None]  # (B, 1, 1)
-        steps = torch.arange(self.side)
-        across = torch.where(draws.flips[:, None], steps.flip(0), steps)  # (B, S)
-        rows = send(_offsets(draws.tops, height - self.side) + steps)[:, :, None]  # (B, S, 1)
-        columns = send(_offsets(draws.lefts, width - self.side) + across)[:, None, :]  # (B, 1, S)
-        planes = [self.images[:, channel][index, rows, columns] for channel in range(self.images.shape[1])]
-        return Batch(torch.stack(planes, 1), self._targets(index, rows, columns))
+        device, rows = self.pixels.device, self.rows[draws.indices]
+        begins, heights, widths = self.places[rows].unbind(1)
+        corners = (
+            begins + _offsets(draws.tops, heights - self.side) * widths + _offsets(draws.lefts, widths - self.side)
+        )
+        told = torch.stack([corners, widths, draws.flips.long(), rows]).to(device, non_blocking=True)
+        corners, widths, flips, rows = told[:, :, None, None]  # (B, 1, 1) each
+        steps = torch.arange(self.side, device=device)
+        across = torch.where(flips > 0, steps.flip(0), steps)  # (B, 1, S)
+        index = corners + steps[:, None] * widths + across  # (B, S, S)
+        return Batch(torch.stack([plane[index] for plane in self.pixels], 1), self._targets(index, rows[:, 0, 0]))
 
-    def _targets(self, index: Tensor, rows: Tensor, columns: Tensor) -> Tensor | None:
+    def _targets(self, index: Tensor, rows: Tensor) -> Tensor | None:
         if self.targets is None:
             return None
-        return self.targets[index, rows, columns] if self.targets.ndim == 3 else self.targets[index[:, 0, 0]]
+        whole = self.targets.ndim == 1 and self.targets.dtype == torch.uint8
+        return self.targets[index if whole else rows]
 
 
 def load_resident(
@@ -68,7 +73,7 @@ def load_resident(
     unreadable: dict[str, str],
     progress: Callable[[int, int], None] | None = None,
 ) -> ResidentImages | None:
-    """Decode a whole data set onto the device, if its images are of one size and fit.
+    """Decode a whole data set onto the device, if it fits.
 
     Args:
         dataset: any.
@@ -80,14 +85,15 @@ def load_resident(
         progress: called with (images done, images in all).
 
     Returns:
-        None if the images are of several sizes or too many.
+        None if it does not fit.
 
     Raises:
         DataError: not one image can be read.
     """
     count = len(dataset)
     # Each image is at least a crop, so a large data set is told without decoding any of it.
-    if count * crop * crop * dataset.channels > limit or not _probe(dataset, crop, resize, limit):
+    room = 0 if count * crop * crop * dataset.channels > limit else _room(dataset, crop, resize, limit)
+    if not room:
         return None
     shelf: _Shelf | None = None
     failure = UnreadableImage("", "")
@@ -95,7 +101,7 @@ def load_resident(
         if isinstance(found, UnreadableImage):
             unreadable[found.path], failure = found.cause, found
             continue
-        shelf = shelf or _Shelf(count, found)
+        shelf = shelf or _Shelf(count, room, found)
         if not shelf.put(index, found):
             return None
         if progress is not None:
@@ -108,45 +114,62 @@ def load_resident(
 class _Shelf:
     """Room for all images; NumPy, since a tensor operation for every small image costs more than its decoding."""
 
-    def __init__(self, count: int, first: Example) -> None:
-        height, width, channels = first.image.shape
-        self.images = np.zeros((count, channels, height, width), np.uint8)
-        self.readable = np.zeros(count, np.bool_)
+    def __init__(self, count: int, room: int, first: Example) -> None:
+        self.pixels = np.empty((first.image.shape[2], room), np.uint8)  # memory is taken when it is written to
+        self.places = np.zeros((count, 3), np.int64)
+        self.used = 0
         self.targets: NDArray[Any] | None = None
-        if first.target is not None:
+        self.maps = is_map(first.target)
+        if self.maps:
+            self.targets = np.empty(room, np.uint8)
+        elif first.target is not None:
             kind = np.int64 if isinstance(first.target, int) else np.uint8
             self.targets = np.zeros((count, *np.shape(first.target)), kind)
 
     def put(self, index: int, example: Example) -> bool:
-        """Keep an example; False if its size is another."""
-        image = example.image.transpose(2, 0, 1)
-        if image.shape != self.images.shape[1:]:
+        """Keep an example; False if there is no room for it."""
+        height, width = example.image.shape[:2]
+        begin, end = self.used, self.used + height * width
+        if end > self.pixels.shape[1]:
             return False
-        self.images[index], self.readable[index] = image, True
-        if self.targets is not None:
+        self.pixels[:, begin:end] = example.image.reshape(-1, len(self.pixels)).T
+        self.places[index], self.used = (begin, height, width), end
+        if self.targets is None:
+            return True
+        if is_map(example.target):
+            self.targets[begin:end] = example.target.ravel()
+        else:
             self.targets[index] = example.target
         return True
 
     def on(self, device: torch.device, side: int) -> ResidentImages:
         """Bring everything onto the device."""
-        known = np.flatnonzero(self.readable)
-        rows = known[np.searchsorted(known, np.arange(len(self.readable))) % len(known)]  # the next readable one
-        targets = None if self.targets is None else torch.from_numpy(self.targets).to(device)
-        return ResidentImages(torch.from_numpy(self.images).to(device), targets, torch.from_numpy(rows), side)
+        known = np.flatnonzero(self.places[:, 1])
+        rows = known[np.searchsorted(known, np.arange(len(self.places))) % len(known)]  # the next readable one
+        targets = self.targets[: self.used] if self.targets is not None and self.maps else self.targets
+        return ResidentImages(
+            torch.from_numpy(self.pixels[:, : self.used]).to(device),
+            None if targets is None else torch.from_numpy(targets).to(device),
+            torch.from_numpy(self.places),
+            torch.from_numpy(rows),
+            side,
+        )
 
 
-def _probe(dataset: Dataset, crop: int, resize: int | None, limit: int) -> bool:
-    """Tell from a few images whether all may have one size and fit."""
+def _room(dataset: Dataset, crop: int, resize: int | None, limit: int) -> int:
+    """Tell from a few images how many pixels to make room for; 0 if they do not seem to fit."""
     count = len(dataset)
     indices = sorted({probe * count // PROBES for probe in range(PROBES)})
     found = [item for _, item in decode_ahead(dataset, indices, crop, resize) if isinstance(item, Example)]
-    sizes = {example.image.shape for example in found}
-    return not found or (len(sizes) == 1 and count * _bytes(found[0]) <= limit)
+    if not found:
+        return limit // dataset.channels
+    target = found[0].target
+    maps = is_map(target)
+    labels = 0 if maps else count * (target.nbytes if isinstance(target, np.ndarray) else 8)
+    most = (limit - labels) // (dataset.channels + maps)
+    expected = sum(example.image.shape[0] * example.image.shape[1] for example in found) * count // len(found)
+    return min(most, int(SPARE * expected)) if expected <= most else 0
 
 
-def _bytes(example: Example) -> int:
-    return example.image.nbytes + (example.target.nbytes if isinstance(example.target, np.ndarray) else 8)
-
-
-def _offsets(fractions: Tensor, room: int) -> Tensor:
-    return (fractions * (room + 1)).long()[:, None]
+def _offsets(fractions: Tensor, rooms: Tensor) -> Tensor:
+    return (fractions * (rooms + 1)).long()

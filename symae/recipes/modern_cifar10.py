@@ -36,7 +36,8 @@ paper's, layer by layer, and so are the two stages and the damage of pre-trainin
 - bfloat16 in the convolutions, several times faster on a large GPU. On a CPU say `--set precision=32-true`.
 
 Rows from scratch and pre-trained differ in the start of the encoder and in how it is treated, at first or, with all
-labels, at 0.3 of the rate throughout, alone. Whoever tunes any of this should do it with `--set validation=0.1`, never on the test part.
+labels, at 0.3 of the rate throughout, alone. Whoever tunes any of this should do it with `--set validation=0.1`, never
+on the test part.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ colour:
 
 - `restore-pyramid-*`: residual blocks at four sizes with the paper's shortcuts, a million weights, for a CPU; the model
   that ships with symae is one.
-- `restore-pyramid-large-*`: the same with fifteen million weights, for a GPU.
+- `restore-pyramid-long-*`: the same for minutes of a GPU, 6 PFLOP.
+- `restore-pyramid-large-*`: with fifteen million weights, for a GPU.
 - `restore-small-*`, `restore-network1-*`: the paper's network 1 with strides, of one and of sixteen million weights.
 - `restore-rednet-*`: Mao et al.'s RED30, 30 layers of 64 filters without strides, here with BN.
 
@@ -97,6 +98,16 @@ PYRAMID = dataclasses.replace(
     fresh="he",
 )
 
+LONG = dataclasses.replace(
+    PYRAMID,
+    name="restore-pyramid-long-colour",
+    summary="the same million weights, trained thirty times as long, blind to noise and missing blocks, colour",
+    epochs=2000,
+    batch_size=64,
+    precision="bf16-mixed",
+    validate_every=200,
+)
+
 LARGE = dataclasses.replace(
     PYRAMID,
     name="restore-pyramid-large-colour",
@@ -118,7 +129,7 @@ def _gray(recipe: Recipe) -> Recipe:
     )
 
 
-ROWS = tuple(row for colour in (PYRAMID, LARGE, SMALL, NETWORK1, REDNET) for row in (_gray(colour), colour))
+ROWS = tuple(row for colour in (PYRAMID, LONG, LARGE, SMALL, NETWORK1, REDNET) for row in (_gray(colour), colour))
 
 TABLE = Table(
     name="restoration",

@@ -145,19 +145,30 @@ def test_a_small_data_set_is_one_partial_batch() -> None:
     assert [len(batch.images) for batch in batches.batches(0)] == [3]
 
 
+@pytest.mark.parametrize("target", list(Target))
 @pytest.mark.parametrize(
-    ("sizes", "resize", "resident"),
-    [(((12, 16), (16, 12)), None, False), (((12, 12), (24, 24)), 12, True), (((12, 12), (4, 4)), None, False)],
+    ("sizes", "resize"),
+    [(((12, 16), (16, 12), (7, 9)), None), (((12, 12), (24, 24)), 12), (((12, 12), (4, 4)), None)],
 )
-def test_images_of_several_sizes_stream_unless_resizing_makes_them_one(sizes, resize, resident: bool) -> None:
-    batches = loader(Ramps(sizes=sizes), resize=resize)
-    assert batches.resident is resident
-    assert all(batch.images.shape == (4, 3, 7, 7) for batch in batches.batches(0))
+def test_images_of_several_sizes_resident_and_streamed(sizes, resize, target: Target) -> None:
+    dataset = Ramps(sizes=sizes, target=target)
+    resident, streamed = loader(dataset, resize=resize), loader(dataset, resize=resize, resident_bytes=0)
+    assert resident.resident and not streamed.resident
+    for epoch in range(3):
+        assert same(resident.batches(epoch), streamed.batches(epoch))
 
 
-def test_one_odd_size_among_many_is_found() -> None:
-    dataset = Ramps(count=200, sizes=((12, 16),) * 150 + ((13, 16),))
-    assert not loader(dataset).resident
+@pytest.mark.parametrize(
+    ("sizes", "limit", "resident"),
+    [
+        (((12, 16),), 200 * 12 * 16 * 4, True),
+        (((12, 16),), 200 * 12 * 16 * 4 - 1, False),
+        (((12, 16),) * 151 + ((40, 40),), 200 * 12 * 16 * 4, False),  # which few images do not tell
+        (((12, 16),) * 151 + ((13, 16),), 201 * 12 * 16 * 4, True),
+    ],
+)
+def test_what_fits_lives_on_the_device(sizes, limit: int, resident: bool) -> None:
+    assert loader(Ramps(count=200, sizes=sizes), resident_bytes=limit).resident is resident
 
 
 @pytest.fixture
