@@ -87,9 +87,7 @@ def adopt_network(recipe: Recipe, card: ModelCard, run: Path) -> Recipe:
             f"{run} is a run of {card.recipe or 'no known recipe'}, {recipe.name} starts from one of "
             f"`symae train {recipe.pretrained_by}`"
         )
-    channels = min(recipe.network.channels, card.network.channels)
-    network = dataclasses.replace(card.network, head=recipe.network.head, channels=channels)
-    return dataclasses.replace(recipe, network=network)
+    return dataclasses.replace(recipe, network=recipe.network.adopting(card.network))
 
 
 def transfer(model: Model, run: Path, recipe: Recipe) -> Transfer:

@@ -37,7 +37,7 @@ def logging_as_it_was():
 
 @pytest.fixture(autouse=True)
 def torch_seeded():
-    """Weights that a test draws without a word of a seed are the same whichever tests ran before it."""
+    """What a test itself draws without a word of a seed is the same whichever tests ran before it."""
     if torch := sys.modules.get("torch"):
         torch.manual_seed(0)
 

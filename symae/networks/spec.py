@@ -98,6 +98,10 @@ class NetworkSpec:
                 f"got {len(self.full)}"
             )
 
+    def adopting(self, other: NetworkSpec) -> NetworkSpec:
+        """The network that takes the weights of another: the other, but for its own head, and gray if it is gray."""
+        return dataclasses.replace(other, head=self.head, channels=min(self.channels, other.channels))
+
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The L convolutions at this width."""

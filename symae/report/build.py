@@ -13,6 +13,7 @@ from symae.report import probes, restoration
 from symae.report.collect import Group, collect
 from symae.report.section import Section
 from symae.report.tables import table_section
+from symae.report.words import told_apart
 from symae.results import Result, read_results
 
 __all__ = ["Report", "build_report", "recorded"]
@@ -62,7 +63,7 @@ def build_report(results: Iterable[Result], names: Sequence[str] = (), tables: M
     rows = (recipe for table in tables.values() for recipe in (*table.pretraining, *table.rows))
     recipes = {**RECIPES, **{recipe.name: recipe for recipe in rows}}
     kept = tuple(results)
-    groups = collect(kept, recipes)
+    groups = told_apart(collect(kept, recipes))
     wanted = [name for name in order if not names or name in names]
     sections = tuple(_section(name, tables, groups, recipes) for name in wanted)
     return Report(sections, () if names else _left_over(kept, sections))

@@ -44,6 +44,7 @@ class Group:
         start: where their weights came from, its seed left out; None: fresh weights.
         usual: fresh weights, or those of the recipe that this one starts from.
         implied: those of the changes, and of the changes of `start`, that go with the number of epochs in proportion.
+        whole: to be told with all its changes, since another group would read alike.
         full: measured exactly as the recipe and the one that it starts from stand.
         data, part: measured on.
         device: "CPU", "GPU" or empty.
@@ -60,6 +61,7 @@ class Group:
     part: str
     device: str
     runs: tuple[Result, ...]
+    whole: bool = False
 
     @property
     def kind(self) -> Literal["full", "changed"]:
@@ -103,8 +105,8 @@ def collect(results: Iterable[Result], recipes: Mapping[str, Recipe]) -> tuple[G
 
 def _alone(result: Result, recipes: Mapping[str, Recipe]) -> Group:
     recipe, start = recipes.get(result.recipe), parse_start(result.start)
-    changes = own_changes(_settled(result, recipe), start, recipes)
-    usual = start is None or recipe is None or start.recipe == recipe.pretrained_by
+    changes = _settled(result, recipe, own_changes(result, recipes))
+    usual = start is None or (start.seed is not None and (recipe is None or start.recipe == recipe.pretrained_by))
     before = _implied(start.changes, recipes.get(start.recipe)) if start is not None else frozenset[str]()
     return Group(
         recipe=result.recipe,
@@ -112,7 +114,7 @@ def _alone(result: Result, recipes: Mapping[str, Recipe]) -> Group:
         start=None if start is None else dataclasses.replace(start, seed=None),
         usual=usual,
         implied=(_implied(changes, recipe), before),
-        full=not changes and usual and (start is None or (start.seed is not None and not start.changes)),
+        full=not changes and usual and (start is None or not start.changes),
         data=result.data,
         part=result.part,
         device=_device_class(result.device),
@@ -120,15 +122,18 @@ def _alone(result: Result, recipes: Mapping[str, Recipe]) -> Group:
     )
 
 
-def _settled(result: Result, recipe: Recipe | None) -> dict[str, Any]:
+def _settled(result: Result, recipe: Recipe | None, changes: dict[str, Any]) -> dict[str, Any]:
     """The changes that a number depends on, apart from seed and fold."""
-    changes = dict(result.changes)
     if result.fold is not None:
         changes.pop("fold", None)
     if recipe is None:
         return changes
     if changes.get("keep", recipe.keep) == "last":
         changes.pop("validate_every", None)  # nothing is chosen by it then
+    if "epochs" in changes:  # what did not go with them
+        scale = changes["epochs"] / recipe.epochs
+        kept = {key: getattr(recipe, key) for key in ("milestones", "hold_epochs") if key not in changes}
+        changes.update({key: _plain(value) for key, value in kept.items() if not _near(value, value, scale)})
     for name in ("epochs", "labels"):  # a recipe may have been rewritten since
         if name not in changes and result.epochs is not None and getattr(result, name) != getattr(recipe, name):
             changes[name] = getattr(result, name)
@@ -136,7 +141,7 @@ def _settled(result: Result, recipe: Recipe | None) -> dict[str, Any]:
 
 
 def _implied(changes: Mapping[str, Any], recipe: Recipe | None) -> frozenset[str]:
-    """Which changes of epochs are those of the recipe, in proportion to its length, to an epoch."""
+    """Which changes of epochs are those of the recipe in proportion to its length, rounded."""
     if recipe is None or "epochs" not in changes:
         return frozenset()
     scale = changes["epochs"] / recipe.epochs
@@ -145,11 +150,23 @@ def _implied(changes: Mapping[str, Any], recipe: Recipe | None) -> frozenset[str
 
 def _near(value: Any, usual: Any, scale: float) -> bool:
     own, plain = (each if isinstance(each, list | tuple) else [each] for each in (value, usual))
-    return len(own) == len(plain) and all(abs(a - b * scale) <= 1 for a, b in zip(own, plain, strict=True))
+    return len(own) == len(plain) and all(_rounds(b * scale, a) for a, b in zip(own, plain, strict=True))
+
+
+def _rounds(exact: float, value: float) -> bool:
+    """Whether an integer is next to the exact one, or another number within a tenth; zero is zero alone."""
+    if not value or not exact:
+        return value == exact
+    return abs(value - exact) < 1 if isinstance(value, int) else abs(value - exact) < 0.1 * exact
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _key(group: Group) -> str:
-    whole = (group.recipe, dict(group.changes), group.start and dataclasses.asdict(group.start), group.data)
+    start = group.start and (dataclasses.asdict(group.start), group.usual)
+    whole = (group.recipe, dict(group.changes), start, group.data)
     return json.dumps((*whole, group.part, group.device, group.runs[0].fold is None), sort_keys=True, default=str)
 
 

@@ -36,7 +36,7 @@ def reproduce(result: Result, recipes: Mapping[str, Recipe], how: How = "evaluat
     if result.recipe not in recipes:
         return (_other(result),) if how == "restoration" else ()
     recipe, start = recipes[result.recipe], parse_start(result.start)
-    changes = own_changes(result.changes, start, recipes)
+    changes = own_changes(result, recipes)
     if result.fold != recipe.fold:
         changes["fold"] = result.fold
     commands: list[str] = []

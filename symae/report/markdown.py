@@ -23,8 +23,8 @@ def to_markdown(report: Report) -> str:
 
 
 def _contents(sections: Sequence[Section]) -> Iterator[str]:
-    """How much of each section was measured; a row that was not run as it stands may have been run with changes."""
-    yield _line(("section", "rows as they stand", "with changes", "not run as they stand"))
+    """How much of each section was measured; what was not run as it stands may have been run with changes."""
+    yield _line(("lines of", "measured as they stand", "with changes", "not run as they stand"))
     yield "| --- | ---: | ---: | ---: |"
     for section in sections:
         counts = [str(section.count(kind)) for kind in ("full", "changed", "missing")]

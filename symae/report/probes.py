@@ -77,7 +77,7 @@ def figure3(tables: Mapping[str, Table], groups: Sequence[Group], recipes: Mappi
         commands=commands.script(
             [
                 *((recipe.name, commands.run(recipe, recipes, "probe")) for recipe in shown),
-                *repeats((each.group for each in probed), recipes, "probe"),
+                *repeats((each.group for each in probed), is_probe, recipes, "probe"),
             ]
         ),
         charts=tuple(_charts(probed)),

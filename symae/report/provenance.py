@@ -9,7 +9,7 @@ from symae.report import commands
 from symae.report.collect import Group
 from symae.report.commands import How
 from symae.report.section import Provenance
-from symae.report.words import changed, distinct
+from symae.report.words import changed
 from symae.results import Result
 
 __all__ = ["provenance", "repeats"]
@@ -35,14 +35,18 @@ def provenance(
 
 
 def repeats(
-    groups: Iterable[Group], recipes: Mapping[str, Recipe], how: How = "evaluate"
+    groups: Iterable[Group], counted: Callable[[str], bool], recipes: Mapping[str, Recipe], how: How = "evaluate"
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The commands of the first run of each group that departs from its recipe, each with a title that says how."""
-    departed = [group for group in groups if group.recipe in recipes and not group.full]
-    for group, told in zip(departed, distinct(departed), strict=True):
-        first = group.runs[0]
+    """The commands of one run of each group that departs from its recipe, with a title that says how.
+
+    It is the first that has a metric that is `counted`.
+    """
+    for group in groups:
+        first = next((run for run in group.runs if any(map(counted, run.values))), None)
+        if first is None or group.full or group.recipe not in recipes:
+            continue
         images = "" if first.data.isidentifier() else f"; on {first.data}"  # what no command can name
-        yield f"{group.recipe}: {told}; seed {first.seed}{images}", commands.reproduce(first, recipes, how)
+        yield f"{group.recipe}: {changed(group)}; seed {first.seed}{images}", commands.reproduce(first, recipes, how)
 
 
 def _line(group: Group, run: Result, values: Mapping[str, float], repeat: tuple[str, ...]) -> Provenance:

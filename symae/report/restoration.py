@@ -87,7 +87,7 @@ def restoration(tables: Mapping[str, Table], groups: Sequence[Group], recipes: M
         commands=commands.script(
             [
                 *((recipe.name, commands.run(recipe, recipes, "restoration")) for recipe in rows),
-                *repeats(own, recipes, "restoration"),
+                *repeats(own, belongs, recipes, "restoration"),
             ]
         ),
         charts=tuple(_charts(methods, sigmas)),

@@ -46,9 +46,7 @@ class _Entry:
 
     def changed(self) -> list[tuple[Group, Statistic, str]]:
         """The groups that depart from the recipe, each with its statistic and in what it departs."""
-        found = self.at(full=False)
-        told = words.distinct([group for group, _ in found])
-        return [(*each, text) for each, text in zip(found, told, strict=True)]
+        return [(group, statistic, words.changed(group)) for group, statistic in self.at(full=False)]
 
 
 def table_section(
@@ -147,7 +145,7 @@ def _bar(group: Group, statistic: Statistic, told: str) -> Bar:
 def _scripts(entry: _Entry, recipes: Mapping[str, Recipe]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The commands of a row as it stands, and of each way in which it was measured with changes."""
     yield entry.recipe.name, commands.run(entry.recipe, recipes)
-    yield from repeats((group for group, _ in entry.at(full=False)), recipes)
+    yield from repeats((group for group, _ in entry.at(full=False)), entry.metric.__eq__, recipes)
 
 
 def _notes(table: Table, tables: Mapping[str, Table]) -> Iterator[str]:

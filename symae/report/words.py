@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 from symae.recipes import Reported
@@ -14,13 +15,13 @@ __all__ = [
     "NONE",
     "changed",
     "difference",
-    "distinct",
     "measured",
     "metric_words",
     "origin",
     "paper",
     "spread",
     "titled",
+    "told_apart",
 ]
 
 NONE = "—"
@@ -89,13 +90,27 @@ def origin(group: Group, metric: str) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def changed(group: Group, *, whole: bool = False) -> str:
+def changed(group: Group) -> str:
     """Say compactly how the runs of a group depart from their recipe, e.g. "network 2 x 0.25, 60 epochs".
 
-    Args:
-        group: its changes are not empty, or those of its start.
-        whole: leave out nothing, where two groups would read alike otherwise.
+    It is empty for a group that is measured as the recipe stands, and for no other.
     """
+    return (_changed(group, whole=group.whole) or _changed(group, whole=True)) if not group.full else ""
+
+
+def told_apart(groups: Sequence[Group]) -> tuple[Group, ...]:
+    """Have those told whole that would read like another one of their recipe that was changed otherwise."""
+    told: dict[tuple[str, str], list[Group]] = {}
+    for group in groups:
+        told.setdefault((group.recipe, changed(group)), []).append(group)
+    return tuple(
+        replace(group, whole=any((other.changes, other.start) != (group.changes, group.start) for other in alike))
+        for group in groups
+        for alike in [told[group.recipe, changed(group)]]
+    )
+
+
+def _changed(group: Group, *, whole: bool) -> str:
     told, told_before = (frozenset[str](), frozenset[str]()) if whole else group.implied
     words = _settings(group.changes, group.runs[0].network, whole, told)
     if group.start is not None:
@@ -106,18 +121,6 @@ def changed(group: Group, *, whole: bool = False) -> str:
         elif before:
             words.append(f"pre-trained: {before}")
     return ", ".join(words)
-
-
-def distinct(groups: Sequence[Group]) -> list[str]:
-    """Say how each group departs from the recipe; no two read alike that were changed otherwise."""
-    short = [changed(group) for group in groups]
-    asked = [(text, [other for other in groups if changed(other) == text]) for text in short]
-    return [
-        text
-        if all(other.changes == group.changes and other.start == group.start for other in alike)
-        else changed(group, whole=True)
-        for group, (text, alike) in zip(groups, asked, strict=True)
-    ]
 
 
 def _settings(changes: Mapping[str, Any], network: str, whole: bool, told: Set[str]) -> list[str]:

@@ -55,20 +55,33 @@ def test_full_size_means_a_full_pre_training_too(start, full, recipes, result):
     assert group.full == full
 
 
-NONE = {"network.shortcuts": "none"}
+NONE, ALL = {"network.shortcuts": "none"}, {"network.shortcuts": "all"}
 
 
 @pytest.mark.parametrize(
-    ("shortcuts", "before", "changes", "full"),
-    [("none", "", NONE, True), ("all", "", {}, True), ("all", ", network.shortcuts=none", NONE, False)],
+    ("shortcuts", "before", "changes", "departs"),
+    [
+        ("none", "", NONE, {}),
+        ("none", "", {}, ALL),  # it went back to its own kind
+        ("all", "", {}, {}),
+        ("all", ", network.shortcuts=none", NONE, NONE),
+        ("all", "", {"network.channels": 1}, {"network.channels": 1}),
+    ],
 )
-def test_what_weights_bring_with_them_is_no_change_of_the_run(shortcuts, before, changes, full, recipes, result):
+def test_what_weights_bring_with_them_is_no_change_of_the_run(shortcuts, before, changes, departs, recipes, result):
     recipe = recipes["made-pretrain"]
-    network = dataclasses.replace(recipe.network, shortcuts=shortcuts)
+    network = dataclasses.replace(recipe.network, shortcuts=shortcuts, head="conv-gap")
     recipes = {**recipes, "made-pretrain": dataclasses.replace(recipe, network=network)}
     told = result("made-tuned", {"accuracy": 1.0}, start=f"made-pretrain, seed 0{before}", changes=changes, **FULL)
     (group,) = collect([told], recipes)
-    assert group.full == full
+    assert group.changes == departs
+    assert group.full is not bool(departs)
+
+
+def test_a_run_of_weights_that_nobody_knows_is_not_averaged_with_one_of_known_ones(recipes, result):
+    starts = ("made-pretrain", "made-pretrain, seed 0")
+    groups = collect([result("made-tuned", {"accuracy": 1.0}, start=start, **FULL) for start in starts], recipes)
+    assert [(group.full, len(group.runs)) for group in groups] == [(True, 1), (False, 1)]
 
 
 def test_pre_trainings_of_other_seeds_are_repetitions(recipes, result):

@@ -1,11 +1,11 @@
 from symae.report.chart import Point
 from symae.report.collect import collect
 from symae.report.tables import table_section
-from symae.report.words import NONE
+from symae.report.words import NONE, told_apart
 
 
 def section(name, tables, recipes, results):
-    return table_section(tables[name], tables, collect(results, recipes), recipes)
+    return table_section(tables[name], tables, told_apart(collect(results, recipes)), recipes)
 
 
 def test_no_row_is_missing_without_any_result(tables, recipes):

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from symae.recipes import Reported
@@ -36,32 +38,41 @@ def test_what_follows_from_the_epochs_is_not_said_and_what_does_not_is(recipes, 
             ({"epochs": 20, "milestones": [10], "hold_epochs": 0}, start.format(1)),
             ({"epochs": 20, "milestones": [18], "hold_epochs": 5}, start.format("1, 2")),
             ({"milestones": [9]}, ""),
+            ({"epochs": 20}, start.format(1)),
         )
     ]
     assert told == [
         "20 epochs, pre-trained: 2 epochs",
         "20 epochs, milestones [18], hold epochs 5, pre-trained: 2 epochs, milestones [1, 2]",
         "milestones [9]",
+        "20 epochs, milestones [5], pre-trained: 2 epochs",
     ]
 
 
 def test_weights_of_a_recipe_that_none_starts_from_are_said(recipes, result):
-    starts = ("made-pretrain, seed 0", "made-random, seed 0, epochs=2", "weights.safetensors")
+    starts = ("made-pretrain, seed 0", "made-random, seed 0, epochs=2", "weights.safetensors", "made-pretrain")
     groups = [collect([result("made-tuned", {"accuracy": 1.0}, start=start)], recipes)[0] for start in starts]
-    assert [group.full for group in groups] == [True, False, False]
+    assert [group.full for group in groups] == [True, False, False, False]
     assert [words.changed(group) for group in groups] == [
         "",
         "from made-random (2 epochs)",
         "from weights.safetensors",
+        "from made-pretrain",
     ]
 
 
 def test_groups_that_were_changed_otherwise_never_read_alike(recipes, result, narrow):
     changes = (narrow, {**narrow, "milestones": [1]}, {**narrow, "learning_rate": 0.1}, {"labels": None})
     lines = [result("made-random", {"accuracy": 1.0}, epochs=3, network="network2 x 0.25", changes=c) for c in changes]
-    told = words.distinct(collect(lines, recipes))
+    told = [words.changed(group) for group in words.told_apart(collect(lines, recipes))]
     assert len(set(told)) == 4
     assert "all labels" in " ".join(told)
+
+
+def test_what_departs_from_its_recipe_is_never_told_by_nothing(recipes, result):
+    recipes = {**recipes, "made-random": dataclasses.replace(recipes["made-random"], keep="best")}
+    (group,) = collect([result("made-random", {"accuracy": 1.0}, changes={"validate_every": 1})], recipes)
+    assert words.changed(group) == "validate every 1"
 
 
 def test_images_other_than_those_of_the_test_are_said(recipes, result):
