@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class TrainingLoader:
     """Random crops for training, the same to the bit however they are loaded.
 
-    A data set that fits into `resident_bytes` is decoded once and lives on the device; any other streams. In both,
+    A data set whose pixels fit into `resident_bytes` is decoded once and lives on the device; any other streams. In both,
     permutation, crops and flips are functions of (seed, epoch, step), and the next readable example stands in for one
     that is not, so that a run does not change with the memory, the workers or the number of processes that it is given.
 

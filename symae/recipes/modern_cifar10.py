@@ -35,9 +35,9 @@ paper's, layer by layer, and so are the two stages and the damage of pre-trainin
 - 600 epochs with 4,000 labels: 18,600 steps, those of 48 epochs of all labels. Strong augmentation takes long.
 - bfloat16 in the convolutions, several times faster on a large GPU. On a CPU say `--set precision=32-true`.
 
-Rows from scratch and pre-trained differ in the start of the encoder and in how it is treated, at first or, with all
-labels, at 0.3 of the rate throughout, alone. Whoever tunes any of this should do it with `--set validation=0.1`, never
-on the test part.
+Rows from scratch and pre-trained differ in two things alone: the start of the encoder, and how it is treated. It is
+held at first and, with all labels, moves at 0.3 of the rate throughout. Whoever tunes any of this should do it with
+`--set validation=0.1`, never on the test part.
 """
 
 from __future__ import annotations

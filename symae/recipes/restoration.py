@@ -7,7 +7,7 @@ colour:
 
 - `restore-pyramid-*`: residual blocks at four sizes with the paper's shortcuts, a million weights, for a CPU; the model
   that ships with symae is one.
-- `restore-pyramid-long-*`: the same for minutes of a GPU, 6 PFLOP.
+- `restore-pyramid-long-*`: the same for a GPU, 6 PFLOP.
 - `restore-pyramid-large-*`: with fifteen million weights, for a GPU.
 - `restore-small-*`, `restore-network1-*`: the paper's network 1 with strides, of one and of sixteen million weights.
 - `restore-rednet-*`: Mao et al.'s RED30, 30 layers of 64 filters without strides, here with BN.
@@ -101,7 +101,7 @@ PYRAMID = dataclasses.replace(
 LONG = dataclasses.replace(
     PYRAMID,
     name="restore-pyramid-long-colour",
-    summary="the same million weights, trained thirty times as long, blind to noise and missing blocks, colour",
+    summary="the same million weights, trained 36 times as long, blind to noise and missing blocks, colour",
     epochs=2000,
     batch_size=64,
     precision="bf16-mixed",
@@ -135,7 +135,7 @@ TABLE = Table(
     name="restoration",
     title="Denoising of BSD68 and CBSD68 by blind networks, PSNR in dB",
     rows=ROWS,
-    needs="photographs to train on; of one CPU core 75 minutes for a pyramid, an hour and a half with bfloat16 for a "
-    "small one; a large GPU for the others",
+    needs="photographs to train on; of one CPU core 75 minutes for restore-pyramid-colour and -gray, an hour and a half with "
+    "bfloat16 for the small ones; a large GPU for the others",
     beyond=True,
 )

@@ -29,8 +29,8 @@ NOT_STATED = (
     "where its symmetric shortcuts join: at the ends of blocks, raw, where the maps pass from block to block",
     "its pre-training: as network 1's, Adam without weight decay",
     "its fine-tuning: SGD with Nesterov momentum of 0.9, rate 0.1, weight decay 5e-4, as Zagoruyko and Komodakis; the "
-    "epochs and steps of supplement B are theirs too; supplement C wants one optimizer for both stages, so that a drop "
-    "may come of this change of it as well as of the decay",
+    "epochs and steps of supplement B are theirs too; the optimizer changes, too, from Adam, "
+    "which supplement C advises against, so that a drop may come from either",
 )
 
 PLAIN = Recipe(

@@ -165,6 +165,7 @@ def test_images_of_several_sizes_resident_and_streamed(sizes, resize, target: Ta
         (((12, 16),), 200 * 12 * 16 * 4 - 1, False),
         (((12, 16),) * 151 + ((40, 40),), 200 * 12 * 16 * 4, False),  # which few images do not tell
         (((12, 16),) * 151 + ((13, 16),), 201 * 12 * 16 * 4, True),
+        (((7, 7),) * 199 + ((300, 300),), 1 << 20, True),  # much larger than few images make expect
     ],
 )
 def test_what_fits_lives_on_the_device(sizes, limit: int, resident: bool) -> None:
