@@ -25,9 +25,10 @@ log = logging.getLogger(__name__)
 class TrainingLoader:
     """Random crops for training, the same to the bit however they are loaded.
 
-    A data set whose pixels fit into `resident_bytes` is decoded once and lives on the device; any other streams. In both,
-    permutation, crops and flips are functions of (seed, epoch, step), and the next readable example stands in for one
-    that is not, so that a run does not change with the memory, the workers or the number of processes that it is given.
+    A data set whose pixels fit into `resident_bytes` is decoded once and lives on the device; any other streams. In
+    both, permutation, crops and flips are functions of (seed, epoch, step), and the next readable example stands in for
+    one that is not, so that a run does not change with the memory, the workers or the number of processes that it is
+    given.
 
     Args:
         dataset: any; its order and size must be the same in every process.
