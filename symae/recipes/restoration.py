@@ -135,7 +135,7 @@ TABLE = Table(
     name="restoration",
     title="Denoising of BSD68 and CBSD68 by blind networks, PSNR in dB",
     rows=ROWS,
-    needs="photographs to train on; of one CPU core 75 minutes for restore-pyramid-colour and -gray, an hour and a half "
-    "with bfloat16 for the small ones; a large GPU for the others",
+    needs="photographs to train on; of one CPU core 75 minutes for restore-pyramid-colour and -gray, an hour and a "
+    "half with bfloat16 for the small ones; a large GPU for the others",
     beyond=True,
 )
