@@ -27,7 +27,7 @@ Kind = Literal["train", "denoise", "parity-torch", "parity-onnx", "speed-train",
 
 JOBS = (  # what "all" is, in its order; with ":1", a single seed of what costs much
     *("parity", "table2", "table1:1", "modern:1"),
-    *("restore-pyramid-long-colour", "restore-pyramid-large-gray"),  # what is shipped, then what is to be beaten
+    *("restore-pyramid-long-colour", "restore-pyramid-large-gray"),  # what ships with symae; BSD68
     *("restore-pyramid-large-colour", "restore-pyramid-long-gray"),
     *("restore-rednet-gray", "restore-rednet-colour", "restore-network1-gray", "restore-network1-colour"),
     "speed",

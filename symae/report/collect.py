@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from symae.recipes import Recipe
+from symae.recipes import Recipe, flat
 from symae.report.start import Start, own_changes, parse_start
 from symae.results import Result
 
@@ -130,10 +130,10 @@ def _settled(result: Result, recipe: Recipe | None, changes: dict[str, Any]) -> 
         return changes
     if changes.get("keep", recipe.keep) == "last":
         changes.pop("validate_every", None)  # nothing is chosen by it then
-    if "epochs" in changes:  # what did not go with them
-        scale = changes["epochs"] / recipe.epochs
-        kept = {key: getattr(recipe, key) for key in ("milestones", "hold_epochs") if key not in changes}
-        changes.update({key: _plain(value) for key, value in kept.items() if not _near(value, value, scale)})
+    if "epochs" in changes:  # what stayed as it was is a change, then; but a warm-up may be as long as ever
+        plain, scale = flat(recipe), changes["epochs"] / recipe.epochs
+        kept = {key: plain[key] for key in SCALED if key not in changes and key != "warmup"}
+        changes.update({key: value for key, value in kept.items() if not _near(value, value, scale)})
     for name in ("epochs", "labels"):  # a recipe may have been rewritten since
         if name not in changes and result.epochs is not None and getattr(result, name) != getattr(recipe, name):
             changes[name] = getattr(result, name)
@@ -144,12 +144,12 @@ def _implied(changes: Mapping[str, Any], recipe: Recipe | None) -> frozenset[str
     """Which changes of epochs are those of the recipe in proportion to its length, rounded."""
     if recipe is None or "epochs" not in changes:
         return frozenset()
-    scale = changes["epochs"] / recipe.epochs
-    return frozenset(key for key in SCALED if key in changes and _near(changes[key], getattr(recipe, key), scale))
+    plain, scale = flat(recipe), changes["epochs"] / recipe.epochs
+    return frozenset(key for key in SCALED if key in changes and _near(changes[key], plain[key], scale))
 
 
 def _near(value: Any, usual: Any, scale: float) -> bool:
-    own, plain = (each if isinstance(each, list | tuple) else [each] for each in (value, usual))
+    own, plain = (each if isinstance(each, list) else [each] for each in (value, usual))
     return len(own) == len(plain) and all(_rounds(b * scale, a) for a, b in zip(own, plain, strict=True))
 
 
@@ -158,10 +158,6 @@ def _rounds(exact: float, value: float) -> bool:
     if not value or not exact:
         return value == exact
     return abs(value - exact) < 1 if isinstance(value, int) else abs(value - exact) < 0.1 * exact
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _key(group: Group) -> str:

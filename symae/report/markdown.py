@@ -12,14 +12,15 @@ __all__ = ["to_markdown"]
 
 def to_markdown(report: Report) -> str:
     """Write a report as Markdown; the same results give the same text."""
-    parts = [list(_section(section)) for section in report.sections]
-    if len(parts) > 1:
-        anchors = (f'<a id="{section.name}"></a>\n' for section in report.sections)  # sites name headings differently
-        parts = [
-            list(_contents(report.sections)),
-            *([anchor, *part] for anchor, part in zip(anchors, parts, strict=True)),
-        ]
-    return "\n".join([*(line for part in parts for line in part), *report.notes]).rstrip() + "\n"
+    lines: list[str] = []
+    whole = len(report.sections) > 1
+    if whole:
+        lines += _contents(report.sections)
+    for section in report.sections:
+        if whole:
+            lines.append(f'<a id="{section.name}"></a>\n')  # sites name headings differently
+        lines += _section(section)
+    return "\n".join([*lines, *report.notes]).rstrip() + "\n"
 
 
 def _contents(sections: Sequence[Section]) -> Iterator[str]:

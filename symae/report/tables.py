@@ -145,7 +145,7 @@ def _bar(group: Group, statistic: Statistic, told: str) -> Bar:
 def _scripts(entry: _Entry, recipes: Mapping[str, Recipe]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The commands of a row as it stands, and of each way in which it was measured with changes."""
     yield entry.recipe.name, commands.run(entry.recipe, recipes)
-    yield from repeats((group for group, _ in entry.at(full=False)), entry.metric.__eq__, recipes)
+    yield from repeats((group for group, _ in entry.at(full=False)), lambda metric: metric == entry.metric, recipes)
 
 
 def _notes(table: Table, tables: Mapping[str, Table]) -> Iterator[str]:
