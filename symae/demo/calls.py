@@ -14,8 +14,9 @@ from PIL import Image
 from serve.client import Client
 from symae.data import DataOptions, Dataset, Target, open_dataset
 from symae.randomness import derive_seed
+from symae.ui.damage import psnr
 
-__all__ = ["Answers", "Classified", "Latency", "Restored", "Segmented", "call_everything", "psnr"]
+__all__ = ["Answers", "Classified", "Latency", "Restored", "Segmented", "call_everything"]
 
 SIGMA = 30.0  # of the noise, on the 0-255 scale
 SHOWN = 6  # scenes on the page
@@ -107,12 +108,6 @@ def call_everything(address: str, scenes: int) -> Answers:
             latencies=_latencies(client, images[0], next(i.name for i in infos if i.kind == "encoder")),
             models=tuple(f"{info.name} ({info.kind}, {info.precision}, {info.provider})" for info in infos),
         )
-
-
-def psnr(image: Pixels, reference: Pixels) -> float:
-    """Peak signal-to-noise ratio of two uint8 pictures in dB, over all channels."""
-    error = np.mean((image.astype(np.float64) - reference) ** 2)
-    return float(10 * np.log10(255**2 / error)) if error else float("inf")
 
 
 def _open(name: str, target: Target) -> Dataset:
