@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -40,6 +41,14 @@ def torch_seeded():
     """What a test itself draws without a word of a seed is the same whichever tests ran before it."""
     if torch := sys.modules.get("torch"):
         torch.manual_seed(0)
+
+
+@pytest.fixture
+def interruptible():
+    """Ctrl-C is heard, here and in what is started, also where a shell runs us in the background, with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -53,14 +53,6 @@ def test_what_is_wrong_is_said(arguments, message):
     assert message in result.stderr and "Traceback" not in result.stderr
 
 
-@pytest.fixture
-def interruptible():
-    """What is started hears Ctrl-C also where a shell started us in the background, with that signal ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def test_ctrl_c_gives_the_figures_so_far(interruptible):
     command = [sys.executable, "-m", "symae", "bench", str(FOLDER), "--duration", "60", "--warm-up", "0", *SIZE]
     with subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as bench:

@@ -49,6 +49,7 @@ def to_another_thread(number):
     threading.Timer(0.2, lambda: signal.pthread_kill(threading.get_ident(), number)).start()
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(
     ("number", "send"), [(signal.SIGINT, at_once), (signal.SIGTERM, later), (signal.SIGINT, to_another_thread)]
 )
