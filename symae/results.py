@@ -14,7 +14,7 @@ from symae.errors import DataError
 from symae.recipes import RECIPES, Recipe, flat
 from symae.run import RECIPE, is_run, open_run
 
-__all__ = ["Result", "append_result", "changes", "read_results", "result_of"]
+__all__ = ["Result", "append_result", "changes", "origin", "read_results", "result_of"]
 
 # What `changes` passes over. A fold is no change either: like a seed it is one of the runs that a row consists of.
 UNTOLD = ("name", "summary", "reported", "deviations", "not_stated", "fold")
@@ -68,7 +68,7 @@ def result_of(path: Path, data: str, part: str, values: Mapping[str, float]) -> 
         RunError: no run is there, or it is damaged.
     """
     run = open_run(path)
-    origin = json.loads((path / RECIPE).read_text())
+    stored = json.loads((path / RECIPE).read_text())
     with run.metrics.open(newline="") as rows:
         seconds = sum(float(row["seconds"]) for row in csv.DictReader(rows))
     return Result(
@@ -77,13 +77,13 @@ def result_of(path: Path, data: str, part: str, values: Mapping[str, float]) -> 
         data=Path(data).name,
         part=part,
         seed=run.seed,
-        commit=origin["commit"],
-        device=origin["device"],
+        commit=stored["commit"],
+        device=stored["device"],
         network=f"{run.recipe.network.name} x {run.recipe.network.width:g}",
         epochs=run.recipe.epochs,
         labels=run.recipe.labels,
         fold=run.recipe.fold,
-        start=_start(run.init),
+        start=origin(run.init) if run.start is None else run.start,
         changes=changes(run.recipe),
         training_seconds=round(seconds, 1),
     )
@@ -98,6 +98,15 @@ def changes(recipe: Recipe) -> dict[str, Any]:
         for key, value in flat(recipe).items()
         if key.split(".")[0] not in UNTOLD and before.get(key) != value
     }
+
+
+def origin(init: Path | None) -> str:
+    """What weights to start from are: recipe, seed and changes of a run; else the name of the file; empty for None."""
+    if init is None or not is_run(init):
+        return "" if init is None else init.name
+    run = open_run(init)
+    told = "".join(f", {key}={value}" for key, value in changes(run.recipe).items())
+    return f"{run.recipe.name}, seed {run.seed}{told}"
 
 
 def append_result(file: Path, result: Result) -> None:
@@ -120,11 +129,3 @@ def read_results(file: Path) -> Iterator[Result]:
             yield Result(**json.loads(line))
         except (TypeError, ValueError) as error:
             raise DataError(f"{file}, line {number} is not a result: {error}") from error
-
-
-def _start(init: Path | None) -> str:
-    if init is None or not is_run(init):
-        return "" if init is None else init.name
-    run = open_run(init)
-    told = "".join(f", {key}={value}" for key, value in changes(run.recipe).items())
-    return f"{run.recipe.name}, seed {run.seed}{told}"

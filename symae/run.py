@@ -44,6 +44,8 @@ class Run:
         data: what was given as `--data`.
         fingerprint: of the training images; a changed folder is noticed on resume.
         init: the run or weights that it started from; None: fresh weights.
+        start: what they were, as `symae.results.origin` tells it, kept here since they may be gone later; None in a
+            run of before this was kept.
     """
 
     path: Path
@@ -52,6 +54,7 @@ class Run:
     data: str
     fingerprint: str
     init: Path | None = None
+    start: str | None = None
 
     def __fspath__(self) -> str:  # a run can be given wherever its path can
         return str(self.path)
@@ -110,6 +113,7 @@ def create(run: Run, device: str = "") -> None:
             "data": run.data,
             "fingerprint": run.fingerprint,
             "init": None if run.init is None else str(run.init),
+            "start": run.start,
             "commit": commit(),
             "versions": versions(),
             "device": device,
@@ -135,7 +139,8 @@ def open_run(path: Path) -> Run:
         values: Mapping[str, Any] = json.loads(file.read_text())
         recipe = from_dict(values["recipe"])
         init = None if values["init"] is None else Path(values["init"])
-        return Run(path, recipe, values["seed"], values["data"], values["fingerprint"], init)
+        start = values.get("start")
+        return Run(path, recipe, values["seed"], values["data"], values["fingerprint"], init, start)
     except (ValueError, KeyError, TypeError, RecipeError) as error:
         raise RunError(f"{file} is damaged or of another version of symae: {error}") from error
 

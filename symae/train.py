@@ -26,6 +26,7 @@ from symae.prepare import Prepared, prepare
 from symae.progress import Progress
 from symae.recipes import Recipe
 from symae.request import Request
+from symae.results import origin
 from symae.run import Run
 from symae.runpage.keeper import Keeper, Observed
 from symae.together import agreed, collect, connected, greatest
@@ -91,7 +92,7 @@ def _enter(out: Path, ready: Prepared, device: Device, world: World) -> Run:
             run.update()
         return run
     fingerprint = ready.training.fingerprint() if world.leads else ""
-    run = Run(out, plan.recipe, plan.seed, plan.data, fingerprint, plan.init)
+    run = Run(out, plan.recipe, plan.seed, plan.data, fingerprint, plan.init, origin(plan.init))
     if world.leads:
         runs.create(run, device.describe())
     return run
