@@ -31,7 +31,7 @@ Counted = Callable[[Corrupted, Tensor | None], Tensor]
 def loss_of(recipe: Recipe) -> Loss:
     """The loss that a recipe minimises."""
     if recipe.stage == "pretrain":
-        return {"image": reconstruction_loss, "masked": masked_loss, "psnr": psnr_loss}[recipe.loss]
+        return {"image": reconstruction_loss, "masked": masked_loss, "psnr": psnr_loss, "rmse": rmse_loss}[recipe.loss]
     if recipe.stage == "segment":
         return segmentation_loss
     if recipe.multi_label:
@@ -66,9 +66,18 @@ def reconstruction_loss(model: Model, clean: Tensor, damaged: Corrupted, _: Tens
 
 def psnr_loss(model: Model, clean: Tensor, damaged: Corrupted, _: Tensor | None) -> Tensor:
     """By how many dB the PSNR is below that of a picture taken for perfect, mean over the images; never negative."""
+    return DECIBELS * (_errors(model, clean, damaged) / PERFECT).log1p().mean()
+
+
+def rmse_loss(model: Model, clean: Tensor, damaged: Corrupted, _: Tensor | None) -> Tensor:
+    """Root mean square error of each image, in normalised units, mean over the images; sqrt(PERFECT) at least."""
+    return (_errors(model, clean, damaged) + PERFECT).sqrt().mean()
+
+
+def _errors(model: Model, clean: Tensor, damaged: Corrupted) -> Tensor:
+    """Mean square error (B,) of each image, in normalised units."""
     restored: Tensor = model(damaged.images, damaged.masks)
-    errors = ((restored - clean) / model.encoder.std).square().mean((1, 2, 3))
-    return DECIBELS * (errors / PERFECT).log1p().mean()
+    return ((restored - clean) / model.encoder.std).square().mean((1, 2, 3))
 
 
 def masked_loss(model: Model, clean: Tensor, damaged: Corrupted, _: Tensor | None) -> Tensor:

@@ -70,7 +70,9 @@ class Recipe:
         corruption: the damage; of fine-tuning too, where `corruption_probability` is above 0.
         corruption_probability: chance that a training image is corrupted.
         loss: of pre-training: mean square error over the whole "image", or over its "masked" pixels alone; or "psnr",
-            by how many dB each image misses perfection, by which weak noise, strong noise and blocks count alike.
+            by how many dB each image misses perfection, by which weak noise, strong noise and blocks count alike; or
+            "rmse", each image's root mean square error, by which what is hard counts more than in dB, and less
+            than by squares.
         label_smoothing: share of each target that is spread evenly over the classes, in [0, 1); classifiers alone.
         multi_label: classes of a classifier are independent of each other.
         labels: size of a class-balanced, seeded subset of the training images; None: all.
@@ -120,7 +122,7 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     corruption: Annotated[Corruption, Field(discriminator="kind")] = field(default_factory=Clean)
     corruption_probability: float = 1.0
-    loss: Literal["image", "masked", "psnr"] = "image"
+    loss: Literal["image", "masked", "psnr", "rmse"] = "image"
     label_smoothing: float = 0.0
     multi_label: bool = False
     labels: int | None = None

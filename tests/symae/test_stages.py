@@ -13,6 +13,7 @@ from symae.stages import (
     multi_label_loss,
     psnr_loss,
     reconstruction_loss,
+    rmse_loss,
     segmentation_loss,
     target_of,
 )
@@ -37,6 +38,16 @@ def test_the_psnr_loss_is_the_mean_distance_in_decibels_from_a_perfect_picture()
     loss = psnr_loss(model, IMAGES, Corrupted(noisy), None)
     assert loss.item() == pytest.approx(away.mean().item(), rel=1e-5)
     assert loss_of(dataclasses.replace(find("pretrain"), loss="psnr")) is psnr_loss
+
+
+def test_the_rmse_loss_is_the_mean_over_the_images_of_each_ones_root():
+    model = SymmetricAutoencoder(SPEC).eval()
+    model.encoder.std.fill_(0.5)
+    noisy = IMAGES + torch.tensor([0.01, 0.1, 0.5])[:, None, None, None] * torch.randn_like(IMAGES)
+    roots = [((model(noisy[i : i + 1]) - IMAGES[i]).square().mean() / 0.25 + 1e-4).sqrt() for i in range(3)]
+    loss = rmse_loss(model, IMAGES, Corrupted(noisy), None)
+    assert loss.item() == pytest.approx(sum(roots).item() / 3, rel=1e-5)
+    assert loss_of(dataclasses.replace(find("pretrain"), loss="rmse")) is rmse_loss
 
 
 def test_the_masked_loss_counts_missing_pixels_alone():
