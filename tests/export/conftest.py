@@ -25,6 +25,7 @@ NARROW = {
         "residual", (Layer(4), Layer(6), Layer(6), Layer(8, stride=2), *[Layer(8)] * 3), residual=True
     ),
     "pyramid": pyramid((4, 6, 8)),
+    "pyramid-2": pyramid((4, 6), stride=2),
 }
 
 

@@ -116,6 +116,16 @@ def test_a_pyramid_halves_the_size_at_each_stage_and_keeps_a_shortcut_at_each_si
     assert spec.norm == "none"
 
 
+def test_a_pyramid_may_begin_at_half_size():
+    spec = pyramid((32, 64), stride=2)
+    assert (spec.name, [(layer.channels, layer.kernel, layer.stride) for layer in spec.layers]) == (
+        "pyramid-2",
+        [(32, 5, 2), (32, 3, 1), (32, 3, 1), (64, 3, 2), (64, 3, 1)],
+    )
+    x = torch.rand(2, 3, 13, 10)
+    assert SymmetricAutoencoder(spec)(x).shape == x.shape
+
+
 @pytest.mark.parametrize(("channels", "blocks"), [((8,), 1), ((8, 16), 0)])
 def test_a_pyramid_needs_two_sizes_and_a_block(channels, blocks):
     with pytest.raises(RecipeError, match="two sizes and one block"):
