@@ -106,6 +106,7 @@ HALF = dataclasses.replace(
     network=pyramid((64, 96, 128), stride=2),
     epochs=200,
     batch_size=16,
+    learning_rate=5e-3,
     loss="rmse",
 )
 
