@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -33,21 +35,29 @@ class Skips(nn.ModuleDict):
         """
         if str(end) not in self:
             return x + raw
-        projection = self[str(end)]
+        projection = cast("nn.Conv2d | nn.ConvTranspose2d", self[str(end)])
         if not isinstance(projection, nn.ConvTranspose2d):
-            past: Tensor = projection(activated)
-            return x + past
+            return x + _project(projection, activated)
         if torch.compiler.is_exporting():  # a graph keeps the deconvolution, which export/subpixel.py rewrites
-            past = projection(activated)  # as large as it can be, see `Decoder`
+            past: Tensor = projection(activated)  # as large as it can be, see `Decoder`
             return x + past.narrow(2, 0, x.shape[2]).narrow(3, 0, x.shape[3])
         return _add_between(x, projection, activated)
+
+
+def _project(projection: nn.Conv2d, activated: Tensor) -> Tensor:
+    """A 1x1 convolution of stride s, of every s-th pixel but in a graph: for why, see `_add_between`."""
+    if torch.compiler.is_exporting():
+        past: Tensor = projection(activated)
+        return past
+    rows, columns = projection.stride
+    return F.conv2d(activated[:, :, ::rows, ::columns], projection.weight)
 
 
 def _add_between(x: Tensor, projection: nn.ConvTranspose2d, activated: Tensor) -> Tensor:
     """Add a 1x1 deconvolution of stride s to x (B, c, h, w), in place: it is zero but at every s-th pixel.
 
-    oneDNN's own backward pass of a strided one writes beyond its memory where channels are few (8 to 4 crash PyTorch
-    2.15 on a CPU).
+    oneDNN's own backward pass of strided ones, and of strided 1x1 convolutions, writes beyond its memory where channels
+    are few (8 to 4 and 6 to 8 crash PyTorch 2.15 on a CPU).
     """
     rows, columns = projection.stride
     x[:, :, ::rows, ::columns] += F.conv2d(activated, projection.weight.transpose(0, 1))

@@ -20,6 +20,8 @@ def images(spec, size=(13, 18)):
 @pytest.mark.parametrize("stage", ["pretrain", "classify", "segment"])
 @pytest.mark.parametrize("size", [(1, 1), (13, 18), (29, 29)])
 def test_folding_keeps_the_function(trained, spec, stage, size):
+    if stage == "segment" and spec.layers[0].stride > 1:
+        pytest.skip("a segmenter's first convolution has stride 1")
     model, _ = trained(spec, stage)
     x = images(spec, size)
     with torch.inference_mode():
