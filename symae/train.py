@@ -75,16 +75,17 @@ def _train(request: Request, device: Device, say: Say) -> Run:
     with agreed(world):
         if greatest(len(ready.training)) != len(ready.training):
             raise DataError(f"not all processes see as many images in {ready.plan.data}: put them where all nodes look")
+    where = device.describe() if world.alone else f"{world.size} x {device.describe()}"
     with agreed(world):
-        run = _enter(request.out, ready, device, world)
-    steps, where = len(ready.loader), device.describe() if world.alone else f"{world.size} x {device.describe()}"
+        run = _enter(request.out, ready, where, world)
+    steps = len(ready.loader)
     say(f"{run.recipe.name}: {len(ready.training)} images, {steps} steps an epoch, on {where}")
     _fit(run, ready, request, device, say)
     _report_unreadable(collect(ready.loader.unreadable), say)
     return run
 
 
-def _enter(out: Path, ready: Prepared, device: Device, world: World) -> Run:
+def _enter(out: Path, ready: Prepared, where: str, world: World) -> Run:
     plan = ready.plan
     if plan.known is not None:
         run = dataclasses.replace(plan.known, recipe=plan.recipe)
@@ -94,7 +95,7 @@ def _enter(out: Path, ready: Prepared, device: Device, world: World) -> Run:
     fingerprint = ready.training.fingerprint() if world.leads else ""
     run = Run(out, plan.recipe, plan.seed, plan.data, fingerprint, plan.init, origin(plan.init))
     if world.leads:
-        runs.create(run, device.describe())
+        runs.create(run, where)
     return run
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import json
 import os
 import signal
 from pathlib import Path
@@ -64,6 +65,7 @@ def test_two_processes_pretrain_as_one(class_folder, tmp_path):
     assert len(list((two.path / "tensorboard").iterdir())) == len(list((one.path / "tensorboard").iterdir()))
     assert len([line for line in news if line.startswith("epoch ")]) == 3
     assert any("2 x the CPU" in line for line in news)
+    assert json.loads((two.path / "recipe.json").read_text())["device"].startswith("2 x the CPU")
 
 
 def test_two_processes_restore_as_one_with_steps_that_are_orthogonal(class_folder, tmp_path):
