@@ -41,7 +41,7 @@ NETWORKS: dict[str, NetworkSpec] = {
     "rednet": rednet(),
     "wide-resnet": wide_resnet(),
     "pyramid": pyramid(),
-    "pyramid-2": pyramid((64, 96, 128), stride=2),
+    "pyramid-2": find("restore-half-colour").network,
 }
 SIZES = {"cifar10": 50_000, "cifar100": 50_000, "stl10": 105_000}  # training images, while the data is not there
 

@@ -7,7 +7,7 @@ colour:
 
 - `restore-half-*`: residual blocks at a half, a quarter and an eighth of the size with the paper's shortcuts, a million
   weights, for a CPU; the model that ships with symae is one. `restore-half-long-*`: the same for a GPU, 4.5 PFLOP.
-- `restore-pyramid-*`: with blocks at full size, too, which cost more than half of its time, of as many weights.
+- `restore-pyramid-*`: with blocks at full size, too, 1.4 times the arithmetic with as many weights.
 - `restore-pyramid-large-*`: with fifteen million weights, for a GPU.
 - `restore-small-*`, `restore-network1-*`: the paper's network 1 with strides, of one and of sixteen million weights.
 - `restore-rednet-*`: Mao et al.'s RED30, 30 layers of 64 filters without strides, here with BN.
