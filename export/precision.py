@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnxruntime import InferenceSession
 
-from export.half import halve
+from export.half import halve, halve_weights
 from export.loss import UNITS, Loss, loss, open_graph, speed
 from export.quantize import METHODS, quantise
 from export.samples import Sample
@@ -21,8 +21,8 @@ from symae.errors import VerificationError
 
 __all__ = ["Limits", "Lower", "Precision", "Reduced", "reduce"]
 
-Precision = Literal["fp32", "fp16", "int8"]
-Lower = Literal["fp16", "int8"]
+Precision = Literal["fp32", "fp16", "fp16-weights", "int8"]
+Lower = Literal["fp16", "fp16-weights", "int8"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def reduce(
 
     Args:
         model: in fp32, verified.
-        precision: "fp16", or "int8" for CPUs.
+        precision: "fp16"; "fp16-weights", which computes in fp32; or "int8" for CPUs.
         calibration: what int8 takes the ranges of the activations from.
         held_out: others, to measure on.
         limits: the most that may be lost.
@@ -110,8 +110,8 @@ def reduce(
 def _candidates(
     model: onnx.ModelProto, kind: Kind, precision: Lower, calibration: Sequence[Sample]
 ) -> Iterator[tuple[str, onnx.ModelProto]]:
-    if precision == "fp16":
-        yield "rounded", halve(model)
+    if precision != "int8":
+        yield "rounded", halve(model) if precision == "fp16" else halve_weights(model)
         return
     names = [value.name for value in model.graph.input]
     images = [{name: sample.inputs[name] for name in names} for sample in calibration]

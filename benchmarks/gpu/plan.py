@@ -27,8 +27,8 @@ Kind = Literal["train", "denoise", "parity-torch", "parity-onnx", "speed-train",
 
 JOBS = (  # what "all" is, in its order; with ":1", a single seed of what costs much
     *("parity", "table2", "table1:1", "modern:1"),
-    *("restore-half-long-colour", "restore-pyramid-large-gray"),  # what ships with symae; BSD68
-    *("restore-pyramid-large-colour", "restore-half-long-gray"),
+    *("restore-deep-long-colour", "restore-pyramid-large-gray"),  # what ships with symae; BSD68
+    *("restore-pyramid-large-colour", "restore-deep-long-gray"),
     *("restore-rednet-gray", "restore-rednet-colour", "restore-network1-gray", "restore-network1-colour"),
     "speed",
 )
@@ -41,7 +41,7 @@ NETWORKS: dict[str, NetworkSpec] = {
     "rednet": rednet(),
     "wide-resnet": wide_resnet(),
     "pyramid": pyramid(),
-    "pyramid-2": find("restore-half-colour").network,
+    "pyramid-2": find("restore-deep-colour").network,
 }
 SIZES = {"cifar10": 50_000, "cifar100": 50_000, "stl10": 105_000}  # training images, while the data is not there
 

@@ -26,10 +26,11 @@ __all__ = ["export"]
 )
 @click.option(
     "--precision",
-    type=click.Choice(["fp32", "fp16", "int8"]),
+    type=click.Choice(["fp32", "fp16", "fp16-weights", "int8"]),
     default="fp32",
     show_default=True,
-    help="int8 is for CPUs; fp16 for GPUs: on a CPU it gains nothing but size.",
+    help="int8 is for CPUs; fp16 for GPUs: on a CPU it gains nothing but size, and fp16-weights gains that without "
+    "computing in fp16.",
 )
 @click.option(
     "--calibrate",
@@ -51,7 +52,7 @@ def export(
     repository: Path,
     name: str | None,
     layer: int | None,
-    precision: Literal["fp32", "fp16", "int8"],
+    precision: Literal["fp32", "fp16", "fp16-weights", "int8"],
     calibrate: str | None,
     max_loss_db: float,
     max_loss_points: float,

@@ -88,25 +88,30 @@ def wide_resnet(depth: int = 16, widen: int = 8) -> NetworkSpec:
     return NetworkSpec(f"wrn-{depth}-{widen}", tuple(layers), residual=True)
 
 
-def pyramid(channels: tuple[int, ...] = (32, 64, 96, 128), blocks: int = 1, stride: int = 1) -> NetworkSpec:
+def pyramid(
+    channels: tuple[int, ...] = (32, 64, 96, 128), blocks: int | tuple[int, ...] = 1, stride: int = 1
+) -> NetworkSpec:
     """Build a network to restore with: a convolution, then residual blocks at one size, a half of it and so on.
 
     Without BN and biases; see `NetworkSpec.norm`.
 
     Args:
         channels: at the first size, at half of it and so on; at least two sizes.
-        blocks: residual blocks at each size, in the encoder and again in the decoder, >= 1.
+        blocks: residual blocks in the encoder, and again in the decoder, >= 1: at each size, or size by size.
         stride: of the first convolution, whose kernel is 2 * stride + 1; with 2 there are no blocks at full size, where
             they cost most and hold the fewest weights (FFDNet, Zhang et al. 2018, works at half size, too).
 
     Raises:
         RecipeError: there is no such network.
     """
-    if len(channels) < 2 or blocks < 1:
-        raise RecipeError(f"a pyramid has two sizes and one block a size at least, got {len(channels)} and {blocks}")
+    counts = (blocks,) * len(channels) if isinstance(blocks, int) else blocks
+    if len(channels) < 2 or len(counts) != len(channels) or min(counts) < 1:
+        raise RecipeError(
+            f"a pyramid has two sizes and one block a size at least, got channels {channels} and blocks {blocks}"
+        )
     first = Layer(channels[0], kernel=2 * stride + 1, stride=stride)
-    layers = [first, *[Layer(channels[0])] * (2 * blocks)]
-    for count in channels[1:]:
-        layers += [Layer(count, stride=2), *[Layer(count)] * (2 * blocks - 1)]
+    layers = [first, *[Layer(channels[0])] * (2 * counts[0])]
+    for width, count in zip(channels[1:], counts[1:], strict=True):
+        layers += [Layer(width, stride=2), *[Layer(width)] * (2 * count - 1)]
     name = "pyramid" if stride == 1 else f"pyramid-{stride}"
     return NetworkSpec(name, tuple(layers), norm="none", residual=True)

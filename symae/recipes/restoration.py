@@ -6,7 +6,9 @@ The paper's networks reconstruct in order to learn; these are trained to reconst
 colour:
 
 - `restore-half-*`: residual blocks at a half, a quarter and an eighth of the size with the paper's shortcuts, a million
-  weights, for a CPU; the model that ships with symae is one. `restore-half-long-*`: the same for a GPU, 4.5 PFLOP.
+  weights, for a CPU; the model that ships with symae is one.
+- `restore-deep-*`: with twice as many blocks at the two small sizes, two million weights. `restore-deep-long-*`: the same
+  for a GPU, 6.4 PFLOP.
 - `restore-pyramid-*`: with blocks at full size, too, 1.4 times the arithmetic with as many weights.
 - `restore-pyramid-large-*`: with fifteen million weights, for a GPU.
 - `restore-small-*`, `restore-network1-*`: the paper's network 1 with strides, of one and of sixteen million weights.
@@ -118,12 +120,26 @@ HALF = dataclasses.replace(
     loss="rmse",
 )
 
-LONG = dataclasses.replace(
+DEEP = dataclasses.replace(
     HALF,
-    name="restore-half-long-colour",
-    summary="the same million weights, trained ten times as long, blind to noise and missing blocks, colour",
+    name="restore-deep-colour",
+    summary="twice as many residual blocks at a quarter and an eighth of the size, two million weights, blind to noise "
+    "and missing blocks, colour",
+    network=pyramid((64, 96, 128), (1, 2, 2), stride=2),
+    epochs=300,
+    batch_size=8,
+    learning_rate=2e-3,
+    crop=96,
+)
+
+LONG = dataclasses.replace(
+    DEEP,
+    name="restore-deep-long-colour",
+    summary="the same two million weights, trained for a GPU's ten minutes, blind to noise and missing blocks, colour",
     epochs=2000,
     batch_size=64,
+    learning_rate=2.5e-3,
+    crop=64,
     precision="bf16-mixed",
     validate_every=200,
 )
@@ -150,7 +166,9 @@ def _gray(recipe: Recipe) -> Recipe:
     )
 
 
-ROWS = tuple(row for colour in (PYRAMID, HALF, LONG, LARGE, SMALL, NETWORK1, REDNET) for row in (_gray(colour), colour))
+ROWS = tuple(
+    row for colour in (PYRAMID, HALF, DEEP, LONG, LARGE, SMALL, NETWORK1, REDNET) for row in (_gray(colour), colour)
+)
 
 TABLE = Table(
     name="restoration",

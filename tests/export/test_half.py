@@ -3,10 +3,11 @@ import onnxruntime
 import pytest
 from onnx import TensorProto
 
-from export.half import halve
+from export.half import halve, halve_weights
 from export.repository import config_text
 
 
+@pytest.mark.parametrize("make", [halve, halve_weights])
 @pytest.mark.parametrize(
     ("name", "stage", "kind"),
     [
@@ -16,9 +17,9 @@ from export.repository import config_text
         ("small", "segment", "segmenter"),
     ],
 )
-def test_half_precision_keeps_what_users_see(exported, images, name, stage, kind):
+def test_half_precision_keeps_what_users_see(exported, images, name, stage, kind, make):
     graph = exported(name, stage)[1][kind]
-    half = halve(graph)
+    half = make(graph)
     assert config_text("", half) == config_text("", graph)
     assert half.metadata_props == graph.metadata_props
     assert half.ByteSize() < 0.8 * graph.ByteSize()
@@ -45,3 +46,18 @@ def test_layers_are_fp16_and_what_surrounds_them_fp32(exported):
     normalised = next(node for node in graph.node if node.op_type == "Where").output[0]
     rounded = next(node for node in graph.node if node.op_type == "Round").output[0]
     assert types[normalised] == types[rounded] == TensorProto.FLOAT
+
+
+def test_weights_of_fp16_are_cast_once_and_computed_with_in_fp32(exported, tmp_path):
+    graph = exported("small", "pretrain")[1]["autoencoder"]
+    halved = halve_weights(graph)
+    before, after = (sum(tensor.ByteSize() for tensor in model.graph.initializer) for model in (graph, halved))
+    assert after < 0.6 * before
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(tmp_path / "opened.onnx")
+    onnxruntime.InferenceSession(halved.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    opened = onnx.load(tmp_path / "opened.onnx").graph
+    assert all(tensor.data_type != TensorProto.FLOAT16 for tensor in opened.initializer)
+    casts = [sum(node.op_type == "Cast" for node in graph.node) for graph in (opened, graph.graph)]
+    assert casts[0] <= casts[1]

@@ -22,7 +22,7 @@ def about(model):
     return ModelMetadata.from_json({p.key: p.value for p in model.metadata_props}[KEY])
 
 
-@pytest.mark.parametrize("precision", ["int8", "fp16"])
+@pytest.mark.parametrize("precision", ["int8", "fp16", "fp16-weights"])
 @pytest.mark.parametrize("kind", ["autoencoder", "encoder"])
 def test_what_is_lost_and_gained_stands_in_the_model(exported, precision, kind):
     graph = exported("small", "pretrain")[1][kind]

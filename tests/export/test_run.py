@@ -52,7 +52,7 @@ def whole_run(trained, tmp_path):
     return directory
 
 
-@pytest.mark.parametrize("precision", ["int8", "fp16"])
+@pytest.mark.parametrize("precision", ["int8", "fp16", "fp16-weights"])
 def test_a_lower_precision_is_held_against_the_run_s_own_images(whole_run, tmp_path, precision, monkeypatch):
     monkeypatch.setitem(HELD_OUT, "pretrain", 32)
     limits = Limits(decibels=50, points=50)

@@ -127,6 +127,12 @@ def test_a_pyramid_halves_the_size_at_each_stage_and_keeps_a_shortcut_at_each_si
     assert spec.norm == "none"
 
 
+def test_a_pyramid_may_have_more_blocks_where_it_is_small():
+    spec = pyramid((4, 6, 8), blocks=(1, 2, 3))
+    assert [layer.channels for layer in spec.layers] == [4] * 3 + [6] * 4 + [8] * 6
+    assert [layer.stride for layer in spec.layers] == [1, 1, 1, 2, 1, 1, 1, 2, 1, 1, 1, 1, 1]
+
+
 def test_a_pyramid_may_begin_at_half_size():
     spec = pyramid((32, 64), stride=2)
     assert (spec.name, [(layer.channels, layer.kernel, layer.stride) for layer in spec.layers]) == (
@@ -137,7 +143,7 @@ def test_a_pyramid_may_begin_at_half_size():
     assert SymmetricAutoencoder(spec)(x).shape == x.shape
 
 
-@pytest.mark.parametrize(("channels", "blocks"), [((8,), 1), ((8, 16), 0)])
+@pytest.mark.parametrize(("channels", "blocks"), [((8,), 1), ((8, 16), 0), ((8, 16), (1, 0)), ((8, 16), (1,))])
 def test_a_pyramid_needs_two_sizes_and_a_block(channels, blocks):
     with pytest.raises(RecipeError, match="two sizes and one block"):
         pyramid(channels, blocks)
