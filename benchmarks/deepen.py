@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 import torch
 
-from symae.errors import InputError
+from symae.errors import InputError, SymaeError
 from symae.networks import NetworkSpec, SymmetricAutoencoder
 from symae.networks.autoencoder import initialise
 from symae.weights import load, save
@@ -106,10 +106,13 @@ def _share_out(copy: SymmetricAutoencoder, begins: list[int], blocks: tuple[int,
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Weights to write.")
 def main(run: Path, blocks: str, out: Path) -> None:
     """Write the weights of RUN, of an auto-encoder, with more residual blocks."""
-    model, card = load(run)
-    if not isinstance(model, SymmetricAutoencoder):
-        raise InputError(f"{run} is not of an auto-encoder but of the stage {card.stage}")
-    deep = deepened(model, tuple(map(int, blocks.split(","))))
+    try:
+        model, card = load(run)
+        if not isinstance(model, SymmetricAutoencoder):
+            raise InputError(f"{run} holds no auto-encoder but the weights of the stage {card.stage}")
+        deep = deepened(model, tuple(map(int, blocks.split(","))))
+    except (SymaeError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
     save(deep, dataclasses.replace(card, network=deep.spec), out)
     before, after = (sum(weight.numel() for weight in each.parameters()) for each in (model, deep))
     print(f"{out}: {after:,} weights, {before:,} before")
