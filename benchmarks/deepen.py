@@ -5,7 +5,7 @@
 
 A network that has learned goes on as a deeper one (Chen et al. 2016, "Net2Net"): each size's new blocks follow those
 that it has, and begin as the identity. Each brings a shortcut, too, whose map is the one that the shortcut before it
-adds; n maps of an n-th are what one was.
+adds, so that each of n such maps is divided by n.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ def deepened(model: SymmetricAutoencoder, blocks: tuple[int, ...]) -> SymmetricA
 
     Args:
         model: of residual blocks without BN, one at each size.
-        blocks: of the copy, size by size, >= 1; 1 at the first size, whose block leaves its map's scale to no one.
+        blocks: of the copy, size by size, >= 1; 1 at the first size: past its block goes the
+            identity, so that its map cannot be divided.
 
     Returns:
         A model that computes the same; new blocks' first layers are drawn by He's rule, their last are zero.
@@ -110,8 +111,10 @@ def main(run: Path, blocks: str, out: Path) -> None:
         model, card = load(run)
         if not isinstance(model, SymmetricAutoencoder):
             raise InputError(f"{run} holds no auto-encoder but the weights of the stage {card.stage}")
+        if not all(count.isdecimal() for count in blocks.split(",")):
+            raise InputError(f"--blocks is a list of numbers such as 1,2,2, got {blocks!r}")
         deep = deepened(model, tuple(map(int, blocks.split(","))))
-    except (SymaeError, ValueError) as error:
+    except SymaeError as error:
         raise click.ClickException(str(error)) from error
     save(deep, dataclasses.replace(card, network=deep.spec), out)
     before, after = (sum(weight.numel() for weight in each.parameters()) for each in (model, deep))

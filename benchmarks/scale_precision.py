@@ -22,6 +22,7 @@ import numpy as np
 import onnx
 
 from benchmarks.lines import Line
+from export.half import whole_weights
 from export.loss import open_graph, speed
 from export.precision import Limits, reduce
 from export.run import export_model
@@ -44,7 +45,7 @@ PHOTOGRAPH = (1, 321, 481)  # N, H, W
 
 def measure(quick: bool) -> Iterator[Line]:
     """Measure all lines; see the module."""
-    graph = onnx.load(find_models(shipped_models())[0].path)
+    graph = whole_weights(onnx.load(find_models(shipped_models())[0].path))
     recipe = find(ModelMetadata.from_json({entry.key: entry.value for entry in graph.metadata_props}[KEY]).recipe)
     photos = open_dataset("photos", target=Target.NONE, part="train", options=DataOptions())
     yield from _lines("shipped autoencoder", graph, recipe, photos, quick)

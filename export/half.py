@@ -1,8 +1,8 @@
-"""From fp32 to fp16: half the size, for devices that compute in it.
+"""From fp32 to fp16: half the size, all of it for devices that compute in it, or the weights alone for any.
 
-From the first layer to the last all is fp16; the normalisation before it, and softmax, rounding and the like after it,
-stay fp32, where 11 bits would be seen. Inputs and outputs stay as they are. (ONNX Runtime's own converter
-takes the values between nodes that are to stay fp32 through fp16 all the same.)
+Of what computes in fp16, all is fp16 from the first layer to the last; the normalisation before them, and softmax,
+rounding and the like after them, stay fp32, where 11 bits would be seen. Inputs and outputs stay as they are. (ONNX
+Runtime's own converter takes the values between nodes that are to stay fp32 through fp16 all the same.)
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-__all__ = ["halve", "halve_weights"]
+__all__ = ["halve", "halve_weights", "whole_weights"]
 
 LAYERS = ("Conv", "ConvTranspose", "Gemm")
 
@@ -50,8 +50,7 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
 def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     """Copy a graph that keeps its weights in half precision and computes in fp32.
 
-    A cast stands before each layer's weights. ONNX Runtime works it out once, when it opens the model, so that the file
-    is half as large and nothing else is another.
+    A cast stands before each layer's weights, which ONNX Runtime works out once, when it opens the model.
     """
     copy = onnx.ModelProto.FromString(model.SerializeToString())
     graph = copy.graph
@@ -64,6 +63,23 @@ def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
+    onnx.checker.check_model(copy, full_check=True)
+    return copy
+
+
+def whole_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Copy a graph of `halve_weights` with its weights, as they were rounded, in fp32; any other stays as it is."""
+    copy = onnx.ModelProto.FromString(model.SerializeToString())
+    graph = copy.graph
+    halves = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT16}
+    casts = [node for node in graph.node if node.op_type == "Cast" and node.input[0] in halves]
+    for cast in casts:
+        half = halves[cast.input[0]]
+        graph.initializer.append(
+            numpy_helper.from_array(numpy_helper.to_array(half).astype(np.float32), cast.output[0])
+        )
+        graph.initializer.remove(half)
+        graph.node.remove(cast)
     onnx.checker.check_model(copy, full_check=True)
     return copy
 

@@ -42,7 +42,7 @@ class ModelMetadata:
         multi_label: probabilities of a classifier are independent (sigmoid) rather than one distribution.
         embedding_size: D of an encoder; else 0.
         layer: the encoder's layer that is read, counted from 1; 0 where it does not apply.
-        precision: arithmetic of the graph: "fp32", "fp16" or "int8"; "fp16-weights" computes in fp32.
+        precision: how the graph is kept and computed: "fp32", "fp16", "int8"; "fp16-weights" is computed in fp32.
         network: the network's specification, as the training wrote it.
         recipe, commit, data: where the weights come from.
         quality: what was measured, by name, e.g. {"psnr": 28.1}; units are those of the field (dB, per cent).

@@ -16,7 +16,7 @@ from serve.image import read
 __all__ = ["clean_sample", "noisy_sample", "torn_sample"]
 
 FILE = Path(__file__).with_name("sample.jpg")
-BLOCK = 12  # side of a hole in pixels: the shipped model fills up to 16
+BLOCK = 12  # side of a hole in pixels: as wide as the shipped model fills
 HOLES = 40
 
 Pixels = NDArray[np.uint8]

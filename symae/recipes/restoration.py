@@ -14,7 +14,7 @@ colour:
 - `restore-small-*`, `restore-network1-*`: the paper's network 1 with strides, of one and of sixteen million weights.
 - `restore-rednet-*`: Mao et al.'s RED30, 30 layers of 64 filters without strides, here with BN.
 
-What all of them change of pre-training, and why: crops of 64 or 128 pixels, so that a block has surroundings to be
+What all of them change of pre-training, and why: crops of 64 to 128 pixels, so that a block has surroundings to be
 filled from; a cosine to 0 with a short warm-up and an average of the weights, since the last tenths of a decibel come
 from the small rates; the best weights by held-out pictures, which networks with BN can lose late; four images in five
 get noise, for a missing block counts in the square error much more than noise does. Each size of network 1 has an even
@@ -46,8 +46,8 @@ differences alone say something:
 - The same network: 31.08 and 27.56 from all photographs, 31.14 and 27.61 from BSD's training pictures alone, which are
   less compressed, and are what BSD's test pictures are like; 31.13 and 27.59 with crops of 96.
 - Deepened, with crops of 96: 31.14 and 27.61, in 0.7 times as many steps.
-- A rate of 2e-3 is too much: the loss of epoch 16 was 1.4 times that of epoch 1, that of epoch 37 3.5 times. At 1e-3
-  the loss fell by some 3 %; the held-out PSNR was best at epoch 130 of 190.
+- A rate of 2e-3 is too much for going on with batches of 8: the loss of epoch 16 was 1.4 times that of epoch 1, that of
+  epoch 37 3.5 times. At 1e-3 the loss fell by some 3 %; the held-out PSNR was best at epoch 130 of 190.
 """
 
 from __future__ import annotations
@@ -133,8 +133,8 @@ HALF = dataclasses.replace(
 DEEP = dataclasses.replace(
     HALF,
     name="restore-deep-colour",
-    summary="twice as many residual blocks at a quarter and an eighth of the size, two million weights, blind to noise "
-    "and missing blocks, colour",
+    summary="restore-half deepened, two million weights, to go on from its weights, blind to noise and missing blocks, "
+    "colour",
     network=pyramid((64, 96, 128), (1, 2, 2), stride=2),
     epochs=190,
     batch_size=8,
@@ -185,7 +185,7 @@ TABLE = Table(
     title="Denoising of BSD68 and CBSD68 by blind networks, PSNR in dB",
     rows=ROWS,
     needs="photographs to train on; of one CPU core 75 minutes for restore-pyramid-colour and -gray, three hours for "
-    "restore-half-colour and -gray, two hours for restore-deep-colour and -gray from their weights, an hour and a half "
-    "with bfloat16 for the small ones; a large GPU for the others",
+    "restore-half-colour and -gray, an hour and a half with bfloat16 for the small ones; two hours on 400 pictures for "
+    "restore-deep-colour and -gray, from restore-half's weights deepened; a large GPU for the others",
     beyond=True,
 )

@@ -25,8 +25,8 @@ __all__ = ["Inpainted", "canvas", "inpaint", "inpaint_tab", "painted"]
 CANVAS = 1024  # longer side in pixels of the picture that is painted on; the hole is brought to the real size
 PAINT = (213, 0, 120)  # rarely a colour of photographs, and told from them by everybody by its lightness
 HINT = (
-    "Paint over what is missing, or take blocks at a click. The model that comes with symae fills holes of up to 16 "
-    "pixels; the middle of wider ones stays gray."
+    "Paint over what is missing, or take blocks at a click. The model that comes with symae fills holes of up to 12 "
+    "pixels; in the middle of wider ones a spot of gray or of a wrong colour stays."
 )
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

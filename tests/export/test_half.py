@@ -3,7 +3,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto
 
-from export.half import halve, halve_weights
+from export.half import halve, halve_weights, whole_weights
 from export.repository import config_text
 
 
@@ -61,3 +61,15 @@ def test_weights_of_fp16_are_cast_once_and_computed_with_in_fp32(exported, tmp_p
     assert all(tensor.data_type != TensorProto.FLOAT16 for tensor in opened.initializer)
     casts = [sum(node.op_type == "Cast" for node in graph.node) for graph in (opened, graph.graph)]
     assert casts[0] <= casts[1]
+
+
+def test_halved_weights_become_whole_again(exported, images):
+    halved = halve_weights(exported("small", "pretrain")[1]["autoencoder"])
+    whole = whole_weights(halved)
+    assert all(tensor.data_type != TensorProto.FLOAT16 for tensor in whole.graph.initializer)
+    assert whole_weights(whole) == whole
+    runs = []
+    for model in (halved, whole):
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        runs.append(session.run(None, {"image": images, "mask": images[..., 0]})[0])
+    assert (runs[0] == runs[1]).all()
