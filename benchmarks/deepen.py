@@ -11,14 +11,13 @@ adds, so that each of n such maps is divided by n.
 from __future__ import annotations
 
 import dataclasses
-from itertools import pairwise
 from pathlib import Path
 
 import click
 import torch
 
 from symae.errors import InputError, SymaeError
-from symae.networks import NetworkSpec, SymmetricAutoencoder
+from symae.networks import SymmetricAutoencoder, pyramid
 from symae.networks.autoencoder import initialise
 from symae.weights import load, save
 
@@ -39,13 +38,13 @@ def deepened(model: SymmetricAutoencoder, blocks: tuple[int, ...]) -> SymmetricA
     """
     spec = model.spec
     begins = [1, *(i for i, layer in enumerate(spec.full, 1) if layer.stride > 1 and i > 1)]  # first layer of a size
-    layers = [after - before for before, after in pairwise([*begins, len(spec.full) + 1])]
-    plain = spec.residual and spec.norm == "none" and spec.shortcuts == "all" and spec.join == "pre"
-    if not plain or layers != [3, *[2] * (len(layers) - 1)]:
+    channels, stride = tuple(spec.full[begin - 1].channels for begin in begins), spec.full[0].stride
+    free = {"width": spec.width, "channels": spec.channels, "fill": spec.fill}  # the rest makes it a pyramid
+    if len(begins) < 2 or dataclasses.replace(pyramid(channels, stride=stride), **free) != spec:
         raise InputError(f"{spec.name} is no pyramid of one residual block a size")
     if len(blocks) != len(begins) or blocks[0] != 1 or min(blocks) < 1:
         raise InputError(f"expected {len(begins)} numbers of blocks, the first of them 1, got {blocks}")
-    copy = SymmetricAutoencoder(_spec(spec, begins, blocks))
+    copy = SymmetricAutoencoder(dataclasses.replace(pyramid(channels, blocks, stride), **free))
     initialise(copy, torch.Generator().manual_seed(0), "he")
     with torch.no_grad():
         for part in (copy.encoder, copy.decoder):
@@ -57,14 +56,6 @@ def deepened(model: SymmetricAutoencoder, blocks: tuple[int, ...]) -> SymmetricA
         for number, count in enumerate(blocks):
             _share_out(copy, begins, blocks, number, count)
     return copy.eval()
-
-
-def _spec(spec: NetworkSpec, begins: list[int], blocks: tuple[int, ...]) -> NetworkSpec:
-    layers = list(spec.full[:1])
-    for begin, count in zip(begins, blocks, strict=True):
-        first, last = spec.full[1:3] if begin == 1 else spec.full[begin - 1 : begin + 1]
-        layers += [first, *[last] * (2 * count - 1)]
-    return dataclasses.replace(spec, full=tuple(layers))
 
 
 def _moved(layer: int, begins: list[int], blocks: tuple[int, ...]) -> int:

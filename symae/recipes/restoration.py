@@ -44,7 +44,7 @@ And what `restore-deep` changes of that, from the weights of a trained `restore-
 differences alone say something:
 
 - The same network: 31.08 and 27.56 from all photographs, 31.14 and 27.61 from BSD's training pictures alone, which are
-  less compressed, and are what BSD's test pictures are like; 31.13 and 27.59 with crops of 96.
+  what BSD's test pictures are like; 31.13 and 27.59 with crops of 96.
 - Deepened, with crops of 96: 31.14 and 27.61, in 0.7 times as many steps.
 - A rate of 2e-3 is too much for going on with batches of 8: the loss of epoch 16 was 1.4 times that of epoch 1, that of
   epoch 37 3.5 times. At 1e-3 the loss fell by some 3 %; the held-out PSNR was best at epoch 130 of 190.

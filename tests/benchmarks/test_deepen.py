@@ -1,9 +1,11 @@
+import dataclasses
+
 import pytest
 import torch
 
 from benchmarks.deepen import deepened
 from symae.errors import InputError
-from symae.networks import SymmetricAutoencoder, network1, pyramid
+from symae.networks import SymmetricAutoencoder, network1, pyramid, wide_resnet
 from symae.networks.autoencoder import initialise
 
 
@@ -37,6 +39,8 @@ def test_a_deeper_network_computes_the_same_and_can_learn_more(stride, blocks):
     [
         (network1((2, 2, 0, 0), 4), (1, 2), "network1 is no pyramid of one residual block a size"),
         (pyramid((4, 6), 2), (1, 2), "no pyramid of one residual block"),
+        (dataclasses.replace(pyramid((4, 6)), shortcuts="none"), (1, 2), "no pyramid of one residual block"),
+        (wide_resnet(10, 1), (1, 1, 2), "no pyramid of one residual block"),
         (pyramid((4, 6)), (2, 2), "expected 2 numbers of blocks, the first of them 1"),
         (pyramid((4, 6)), (1, 2, 2), "expected 2 numbers"),
     ],
