@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from symae.cutmix import paste_boxes
+from symae.device import on_device
 from symae.errors import RecipeError
 from symae.randomness import BatchGenerator, Share
 
@@ -178,7 +179,7 @@ def _gray(images: Tensor) -> Tensor:
     """(B, 1, H, W)."""
     if images.shape[1] == 1:
         return images
-    return (images * torch.tensor(LUMA, device=images.device)[:, None, None]).sum(1, keepdim=True)
+    return (images * on_device(LUMA, images.device)[:, None, None]).sum(1, keepdim=True)
 
 
 def _mix(

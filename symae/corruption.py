@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from symae.device import on_device
 from symae.errors import RecipeError
 from symae.randomness import BatchGenerator, Share
 
@@ -182,7 +183,7 @@ def _choose(mixture: Mixture, device: torch.device, draws: BatchGenerator) -> Te
     if not mixture.weights:
         parts = len(mixture.parts)
         return draws.draw(lambda count, source: torch.randint(parts, (count,), generator=source, device=device))
-    weights = torch.tensor(mixture.weights, device=device)
+    weights = on_device(mixture.weights, device)
     return draws.draw(lambda count, source: torch.multinomial(weights, count, replacement=True, generator=source))
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from symae.errors import InputError
 
-__all__ = ["Device", "check_devices", "parse_device"]
+__all__ = ["Device", "check_devices", "on_device", "parse_device"]
 
 
 @dataclass(frozen=True)
@@ -74,3 +76,9 @@ def check_devices(name: str, processes: int) -> None:
             f"{processes} processes want a GPU each and PyTorch sees {torch.cuda.device_count()}: "
             f"give --devices {torch.cuda.device_count()}, or --device cpu"
         )
+
+
+@functools.cache
+def on_device(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Bring a few numbers to a device, once: where each batch brings them anew, it waits for the one before."""
+    return torch.tensor(values, device=device)

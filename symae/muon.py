@@ -7,7 +7,7 @@ on a CPU without instructions for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import torch
@@ -49,24 +49,26 @@ class Muon(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    step = self._direction(group["kind"], parameter, parameter.grad)
-                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    parameter.sub_(step, alpha=group["lr"])
+            moving = [parameter for parameter in group["params"] if parameter.grad is not None]
+            if moving:
+                steps = self._directions(group["kind"], moving, [parameter.grad for parameter in moving])
+                torch._foreach_mul_(moving, 1 - group["lr"] * group["weight_decay"])
+                torch._foreach_sub_(moving, steps, alpha=group["lr"])
         return loss
 
-    def _direction(self, kind: Kind, parameter: Tensor, gradient: Tensor) -> Tensor:
+    def _directions(self, kind: Kind, parameters: list[Tensor], gradients: list[Tensor]) -> list[Tensor]:
+        """The steps for a rate of 1, of all parameters at a time: a GPU would wait for the many small ones."""
         if kind == "other":
-            return self._adam(parameter, gradient)
-        state = self.state[parameter]
-        if not state:
-            state["momentum"] = torch.zeros_like(parameter)
-        state["momentum"].lerp_(gradient, 1 - MOMENTUM)
-        ahead = gradient.lerp(state["momentum"], MOMENTUM)  # Nesterov's
+            return [self._adam(*pair) for pair in zip(parameters, gradients, strict=True)]
+        for parameter in parameters:
+            if not self.state[parameter]:
+                self.state[parameter]["momentum"] = torch.zeros_like(parameter)
+        momenta = [self.state[parameter]["momentum"] for parameter in parameters]
+        torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
+        ahead = torch._foreach_lerp(gradients, momenta, MOMENTUM)  # Nesterov's
         if kind == "convolution":
-            return _orthogonal_step(ahead)
-        return _orthogonal_step(ahead.transpose(0, 1)).transpose(0, 1)
+            return _orthogonal_steps(ahead)
+        return [step.transpose(0, 1) for step in _orthogonal_steps([each.transpose(0, 1) for each in ahead])]
 
     def _adam(self, parameter: Tensor, gradient: Tensor) -> Tensor:
         state = self.state[parameter]
@@ -94,29 +96,37 @@ def _by_kind(group: dict[str, Any], deconvolutions: set[Tensor]) -> Iterator[dic
             yield {**group, "params": parameters, "kind": kind}
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """Bring the singular values of a matrix near 1, by Newton's and Schulz's iteration.
+def orthogonal(matrices: Tensor) -> Tensor:
+    """Bring the singular values of matrices near 1, by Newton's and Schulz's iteration.
 
-    Those below about a thousandth of its Frobenius norm stay smaller: each step multiplies them by 3.4 at most.
+    Those below about a thousandth of a matrix's Frobenius norm stay smaller: each step multiplies them by 3.4 at most.
 
     Args:
-        matrix: (m, n) float.
+        matrices: (..., m, n) float.
 
     Returns:
-        (m, n), near U V^T of the matrix's singular value decomposition; zeros for zeros.
+        (..., m, n), each near U V^T of the matrix's singular value decomposition; zeros for zeros.
     """
-    if matrix.shape[0] > matrix.shape[1]:
-        return orthogonal(matrix.T).T
+    if matrices.shape[-2] > matrices.shape[-1]:
+        return orthogonal(matrices.mT).mT
     a, b, c = COEFFICIENTS
-    x: Tensor = matrix / matrix.norm().clamp(min=1e-20)  # no singular value is above 1
+    x = matrices.flatten(0, -3) if matrices.ndim > 2 else matrices[None]
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-20)  # no singular value is above 1
     for _ in range(STEPS):
-        square = x @ x.T
-        x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
-    return x
+        square = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    return x.reshape(matrices.shape)
 
 
-def _orthogonal_step(momentum: Tensor) -> Tensor:
-    """The step (out, in, k, k) of a convolution for a rate of 1."""
-    matrix = momentum.flatten(1)
-    length: float = ROOT_MEAN_SQUARE * max(matrix.shape) ** 0.5
-    return (length * orthogonal(matrix)).reshape(momentum.shape)
+def _orthogonal_steps(momenta: Sequence[Tensor]) -> list[Tensor]:
+    """The steps (out, in, k, k) of convolutions for a rate of 1; those of one shape are reckoned together."""
+    alike: dict[torch.Size, list[int]] = {}
+    for number, momentum in enumerate(momenta):
+        alike.setdefault(momentum.shape, []).append(number)
+    steps = list(momenta)
+    for shape, numbers in alike.items():
+        matrices = torch.stack([momenta[number].flatten(1) for number in numbers])
+        length = ROOT_MEAN_SQUARE * max(matrices.shape[1:]) ** 0.5
+        for number, step in zip(numbers, length * orthogonal(matrices), strict=True):
+            steps[number] = step.reshape(shape)
+    return steps

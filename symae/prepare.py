@@ -95,6 +95,7 @@ def _loader(plan: Plan, training: Dataset, device: Device, request: Request, say
         resize=recipe.resize,
         flip=recipe.flip,
         seed=plan.seed,
+        repeats=recipe.repeats,
         device=device.torch,
         workers=request.workers,
         rank=request.world.rank,

@@ -27,8 +27,8 @@ Kind = Literal["train", "denoise", "parity-torch", "parity-onnx", "speed-train",
 
 JOBS = (  # what "all" is, in its order; with ":1", a single seed of what costs much
     *("parity", "table2", "table1:1", "modern:1"),
-    *("restore-deep-long-colour", "restore-pyramid-large-gray"),  # what ships with symae; BSD68
-    *("restore-pyramid-large-colour", "restore-deep-long-gray"),
+    *("restore-deep-long-colour", "restore-large-gray"),  # what ships with symae; BSD68
+    *("restore-large-colour", "restore-deep-long-gray"),
     *("restore-rednet-gray", "restore-rednet-colour", "restore-network1-gray", "restore-network1-colour"),
     "speed",
 )
@@ -186,6 +186,7 @@ def _cost(recipe: Recipe, data: str | None) -> tuple[float, int]:
     images = SIZES.get(recipe.data, 0)
     if recipe.labels is not None or data is not None:
         images = recipe.labels or len(open_part(recipe, str(data), "train", 0))
+    images *= recipe.repeats
     steps = max(1, images // recipe.batch_size) * recipe.epochs if images else 0
     forward = recipe.network.flops(recipe.crop, recipe.crop, decoder=recipe.stage != "classify")
     return 3.0 * forward * steps * min(images, recipe.batch_size), steps

@@ -44,21 +44,25 @@ class Draws:
         return Draws(*(share.take(tensor) for tensor in (self.indices, self.tops, self.lefts, self.flips)))
 
 
-def draw_epoch(count: int, batch_size: int, *, flip: bool, seed: int, epoch: int, start: int = 0) -> Iterator[Draws]:
-    """Draw the batches of an epoch: every example at most once, in random order.
+def draw_epoch(
+    count: int, batch_size: int, *, repeats: int = 1, flip: bool, seed: int, epoch: int, start: int = 0
+) -> Iterator[Draws]:
+    """Draw the batches of an epoch: every example once, in random order, and again as often as it is repeated.
 
     The last partial batch is left out, unless it is the only one.
 
     Args:
         count: examples in the data set.
         batch_size: examples in a batch, over all processes.
+        repeats: how often each example is drawn, each time with a crop of its own.
         flip: mirror each crop with probability 1/2.
         seed: of the run.
         epoch: counted from 0.
         start: first batch to draw; what follows is the same as in the whole epoch.
     """
-    order = torch.randperm(count, generator=generator("cpu", seed, "order", epoch))
-    for step in range(start, max(1, count // batch_size)):
+    shuffle = generator("cpu", seed, "order", epoch)
+    order = torch.cat([torch.randperm(count, generator=shuffle) for _ in range(repeats)])
+    for step in range(start, max(1, len(order) // batch_size)):
         indices = order[step * batch_size : (step + 1) * batch_size]
         source = generator("cpu", seed, "crops", epoch, step)
         places = torch.rand(2, len(indices), dtype=torch.float64, generator=source)

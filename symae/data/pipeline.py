@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Literal
 
 import torch
@@ -37,6 +38,7 @@ class TrainingLoader:
         resize: shorter side before the crop; None keeps images as they are. See `symae.data.crops.fit`.
         flip: mirror crops with probability 1/2.
         seed: of the run.
+        repeats: how often each example comes in an epoch, each time with a crop of its own.
         device: where batches go.
         workers: processes that decode what streams.
         resident_bytes: most bytes of images, with their targets, kept on the device; 0 always streams.
@@ -63,6 +65,7 @@ class TrainingLoader:
         resize: int | None,
         flip: bool,
         seed: int,
+        repeats: int = 1,
         device: torch.device,
         workers: int = 0,
         resident_bytes: int = 2 << 30,
@@ -70,9 +73,10 @@ class TrainingLoader:
         world_size: int = 1,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        _check(len(dataset), batch_size, crop, resize, world_size)
-        self._count, self._batch_size, self._flip, self._seed = len(dataset), batch_size, flip, seed
-        self.share = Share.of(min(batch_size, len(dataset)), rank, world_size)
+        _check(repeats * len(dataset), batch_size, crop, resize, world_size)
+        self._steps = max(1, repeats * len(dataset) // batch_size)
+        self._draw = partial(draw_epoch, len(dataset), batch_size, repeats=repeats, flip=flip, seed=seed)
+        self.share = Share.of(min(batch_size, repeats * len(dataset)), rank, world_size)
         self.unreadable: dict[str, str] = {}
         self.data_wait = 0.0
         resident = load_resident(
@@ -91,14 +95,14 @@ class TrainingLoader:
 
     def __len__(self) -> int:
         """Count the batches of an epoch; a last partial one is left out, unless it is the only one."""
-        return max(1, self._count // self._batch_size)
+        return self._steps
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch, from batch `start` on.
 
         Only one epoch can be under way at a time.
         """
-        draws = draw_epoch(self._count, self._batch_size, flip=self._flip, seed=self._seed, epoch=epoch, start=start)
+        draws = self._draw(epoch=epoch, start=start)
         batches = self._source.batches(draw.take(self.share) for draw in draws)
         while True:
             began, known = time.perf_counter(), len(self.unreadable)

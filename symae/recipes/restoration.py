@@ -8,9 +8,9 @@ colour:
 - `restore-half-*`: residual blocks at a half, a quarter and an eighth of the size with the paper's shortcuts, a million
   weights, for a CPU.
 - `restore-deep-*`: with twice as many blocks at the two smaller sizes, two million weights; the model that ships with
-  symae is one. `restore-deep-long-*`: the same for a GPU, 6.4 PFLOP.
-- `restore-pyramid-*`: with blocks at full size, too, 1.4 times the arithmetic with as many weights.
-- `restore-pyramid-large-*`: with fifteen million weights, for a GPU.
+  symae is one. `restore-deep-long-*`: the same for a GPU, 8 PFLOP.
+- `restore-large-*`: twice as wide and with twice as many blocks at half size, eight million weights, for a GPU.
+- `restore-pyramid-*`: with blocks at full size, too, 1.4 times the arithmetic of restore-half with as many weights.
 - `restore-small-*`, `restore-network1-*`: the paper's network 1 with strides, of one and of sixteen million weights.
 - `restore-rednet-*`: Mao et al.'s RED30, 30 layers of 64 filters without strides, here with BN.
 
@@ -145,25 +145,20 @@ DEEP = dataclasses.replace(
 LONG = dataclasses.replace(
     DEEP,
     name="restore-deep-long-colour",
-    summary="the same two million weights, trained for 6.4 PFLOP, blind to noise and missing blocks, colour",
-    epochs=2000,
+    summary="the same two million weights, trained for longer, blind to noise and missing blocks, colour",
+    epochs=60,
+    repeats=64,  # some 25,000 crops an epoch
     batch_size=64,
-    learning_rate=2.5e-3,
-    crop=64,
     precision="bf16-mixed",
-    validate_every=200,
 )
 
 LARGE = dataclasses.replace(
-    PYRAMID,
-    name="restore-pyramid-large-colour",
-    summary="residual blocks at four sizes, fifteen million weights, blind to noise and missing blocks, colour",
-    network=pyramid((64, 128, 256, 384), blocks=2),
-    loss="rmse",
-    epochs=600,
-    batch_size=32,
-    crop=128,
-    precision="bf16-mixed",
+    LONG,
+    name="restore-large-colour",
+    summary="residual blocks at a half, a quarter and an eighth of the size, eight million weights, blind to noise and "
+    "missing blocks, colour",
+    network=pyramid((128, 192, 256), blocks=2, stride=2),
+    learning_rate=1.5e-3,
 )
 
 

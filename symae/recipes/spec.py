@@ -52,6 +52,8 @@ class Recipe:
         network: which layers and shortcuts.
         data: what it was written for: a built-in set, or what kind of folder.
         epochs: passes over the training images, >= 1.
+        repeats: how often an epoch takes each image, each time with a crop of its own, >= 1: where images are few and
+            large, an epoch would be over before it is worth a line.
         batch_size: images a step, over all devices together.
         learning_rate: the highest; see `rate`.
         schedule: "steps" multiplies the rate by `factor` at the start of each epoch in `milestones`; "cosine" lets it
@@ -109,6 +111,7 @@ class Recipe:
     batch_size: int
     learning_rate: float
     crop: int
+    repeats: int = 1
     milestones: tuple[int, ...] = ()
     factor: float = 0.1
     schedule: Literal["steps", "cosine"] = "steps"
@@ -145,7 +148,9 @@ class Recipe:
     not_stated: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "learning_rate", "crop", "validate_every", "factor", "taken_rate"):
+        for name in (
+            *("epochs", "repeats", "batch_size", "learning_rate", "crop", "validate_every", "factor", "taken_rate"),
+        ):
             if not getattr(self, name) > 0:
                 raise RecipeError(f"{name} must be > 0, got {getattr(self, name)}")
         for name in ("hold_epochs", "warmup", "weight_decay", "clip"):
@@ -187,6 +192,7 @@ class Recipe:
             self,
             network=dataclasses.replace(self.network, width=4 / self.network.full[0].channels),
             epochs=2,
+            repeats=1,
             milestones=(1,),
             warmup=min(self.warmup, 0.5),
             hold_epochs=min(self.hold_epochs, 1),

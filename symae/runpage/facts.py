@@ -77,7 +77,8 @@ def facts_of(record: Record) -> Facts:
     """Count what a run has cost."""
     recipe, metrics, sessions = record.run.recipe, record.metrics, record.sessions
     training = metrics.total("seconds")
-    batch = min(recipe.batch_size, sessions[-1].images or recipe.batch_size) if sessions else recipe.batch_size
+    images = recipe.repeats * sessions[-1].images if sessions else 0  # 0: not known
+    batch = min(recipe.batch_size, images or recipe.batch_size)
     steps = int(metrics.rows[-1]["step"]) if metrics.rows else 0
     rates = [value for _, value in metrics.series("images_per_second")]
     timed = training > 0 and bool(rates)

@@ -26,6 +26,19 @@ def test_an_epoch_takes_every_example_at_most_once(count: int, batch: int, epoch
     assert all(len(draw.indices) == min(batch, count) for draw in draws)
 
 
+@given(count=st.integers(1, 20), repeats=st.integers(1, 4), epoch=st.integers(0, 3))
+def test_an_epoch_repeats_every_example_as_often_as_it_is_told(count: int, repeats: int, epoch: int) -> None:
+    draws = list(draw_epoch(count, 1, repeats=repeats, flip=True, seed=0, epoch=epoch))
+    taken = torch.cat([draw.indices for draw in draws])
+    assert torch.equal(taken.bincount(minlength=count), torch.full((count,), repeats))
+    assert torch.equal(taken[:count].sort().values, torch.arange(count))  # none comes twice before all came once
+    once = list(draw_epoch(count, 1, flip=True, seed=0, epoch=epoch))
+    assert all(
+        torch.equal(a.indices, b.indices) and torch.equal(a.tops, b.tops) for a, b in zip(once, draws, strict=False)
+    )
+    assert len({tuple(draw.tops.tolist()) for draw in draws}) == len(draws)  # each time another crop
+
+
 def test_the_tail_of_an_epoch_is_drawn_as_in_the_whole() -> None:
     whole = list(draw_epoch(40, 4, flip=True, seed=1, epoch=2))
     tail = list(draw_epoch(40, 4, flip=True, seed=1, epoch=2, start=7))
