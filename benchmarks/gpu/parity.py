@@ -114,7 +114,8 @@ def _models(spec: NetworkSpec) -> Iterator[tuple[str, tuple[Model, ModelCard]]]:
         "segmenter": ModelCard("segment", spec, CROP, classes=CLASSES, colours=colours),
     }
     for name, card in cards.items():
-        yield name, (_settled(card), card)
+        if spec.full[0].stride == 1 or name != "segmenter":  # which needs a stride of 1 there
+            yield name, (_settled(card), card)
 
 
 def _settled(card: ModelCard) -> Model:
