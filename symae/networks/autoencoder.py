@@ -175,11 +175,16 @@ class SymmetricAutoencoder(FeatureExtractor):
         Returns:
             (B, C, H, W) float in [0, 1] up to the error of reconstruction, not clamped.
         """
+        size, multiple = _size(images), self.spec.multiple
+        continued = multiple > 1 and (torch.compiler.is_exporting() or any(side % multiple for side in size))
+        if continued:
+            images, masks = _continue(images, multiple), None if masks is None else _continue(masks, multiple)
         encoding = self.encoder(images, masks)
         x = _deconvolve(self.output, self.decoder(encoding), encoding.sizes[0])
         if self.spec.input_to_output:
             x = x + encoding.inputs
-        return x * self.encoder.std + self.encoder.mean
+        x = x * self.encoder.std + self.encoder.mean
+        return _crop(x, size) if continued else x
 
 
 def initialise(module: nn.Module, generator: torch.Generator | None = None, rule: Initialisation = "gaussian") -> None:
@@ -223,7 +228,26 @@ def _deconvolve(deconvolution: nn.Module, x: Tensor, size: tuple[int, int]) -> T
     x = deconvolution(x)
     if deconvolution.stride == (1, 1):
         return x  # of this size already; an exported graph is spared the crop
+    return _crop(x, size)
+
+
+def _crop(x: Tensor, size: tuple[int, int]) -> Tensor:
     return x.narrow(2, 0, size[0]).narrow(3, 0, size[1])  # a slice is no symbol to the exporter of PyTorch 2.11
+
+
+def _continue(x: Tensor, multiple: int) -> Tensor:
+    """Mirror x (..., H, W), of any dtype, at its last row and column until both sides are multiples.
+
+    What is repeated instead repeats its noise, too, which then looks like an image.
+    """
+    rows, columns = (_mirrored(side, side + -side % multiple, x.device) for side in _size(x))
+    return x[..., rows, :][..., columns]
+
+
+def _mirrored(side: int, longer: int, device: torch.device) -> Tensor:
+    """Which of `side` rows each of `longer` ones is; an image of fewer than them repeats its first."""
+    last = side - 1
+    return (last - (torch.arange(longer, device=device) - last).abs()).clamp(min=0)
 
 
 def _size(x: Tensor) -> tuple[int, int]:
