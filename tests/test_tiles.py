@@ -16,7 +16,7 @@ from serve.client import Client
 from serve.config import ServeConfig
 from serve.server import load_sessions, running
 from serve.tiling import Canvas, Reach, cut, plan
-from symae.networks import Layer, NetworkSpec, network1, network2, rednet
+from symae.networks import Layer, NetworkSpec, network1, network2, pyramid, rednet
 from symae.weights import ModelCard, build
 
 NETWORKS = {
@@ -26,6 +26,7 @@ NETWORKS = {
     "stride 4": dataclasses.replace(network2(), width=1 / 24),
     "stride 6": NetworkSpec("six", (Layer(4, kernel=5), Layer(5, stride=2), Layer(5), Layer(6, stride=3))),
     "stride 8": dataclasses.replace(network1((2, 2, 2, 0)), width=1 / 32),
+    "mirrored": pyramid((4, 6, 8)),
 }
 SIZES = ((173, 211), (257, 129))
 CLASSES, COLOURS = ("sky", "cow", "sea"), ((0, 0, 0), (9, 8, 7), (1, 2, 3))

@@ -8,8 +8,8 @@ colour:
 - `restore-half-*`: residual blocks at a half, a quarter and an eighth of the size with the paper's shortcuts, a million
   weights, for a CPU.
 - `restore-deep-*`: with twice as many blocks at the two smaller sizes, two million weights; the model that ships with
-  symae is one. `restore-deep-long-*`: the same for a GPU, 8 PFLOP.
-- `restore-large-*`: twice as wide and with twice as many blocks at half size, eight million weights, for a GPU.
+  symae is one. `restore-deep-long-*`: the same for a GPU, 13 PFLOP.
+- `restore-large-*`: twice as wide and with twice as many blocks at half size, eight million weights, for a GPU: 25 PFLOP.
 - `restore-pyramid-*`: with blocks at full size, too, 1.4 times the arithmetic of restore-half with as many weights.
 - `restore-small-*`, `restore-network1-*`: the paper's network 1 with strides, of one and of sixteen million weights.
 - `restore-rednet-*`: Mao et al.'s RED30, 30 layers of 64 filters without strides, here with BN.
@@ -146,9 +146,9 @@ LONG = dataclasses.replace(
     DEEP,
     name="restore-deep-long-colour",
     summary="the same two million weights, trained for longer, blind to noise and missing blocks, colour",
-    epochs=60,
+    epochs=96,
     repeats=64,  # some 25,000 crops an epoch
-    batch_size=64,
+    batch_size=128,
     precision="bf16-mixed",
 )
 
@@ -158,7 +158,8 @@ LARGE = dataclasses.replace(
     summary="residual blocks at a half, a quarter and an eighth of the size, eight million weights, blind to noise and "
     "missing blocks, colour",
     network=pyramid((128, 192, 256), blocks=2, stride=2),
-    learning_rate=1.5e-3,
+    epochs=34,
+    batch_size=64,
 )
 
 

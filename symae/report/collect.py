@@ -130,8 +130,9 @@ def _settled(result: Result, recipe: Recipe | None, changes: dict[str, Any]) -> 
         return changes
     if changes.get("keep", recipe.keep) == "last":
         changes.pop("validate_every", None)  # nothing is chosen by it then
-    if "epochs" in changes:  # what stayed as it was is a change, then; but a warm-up may be as long as ever
-        plain, scale = flat(recipe), changes["epochs"] / recipe.epochs
+    scale = _scale(changes, recipe)
+    if scale is not None:  # what stayed as it was is a change, then; but a warm-up may be as long as ever
+        plain = flat(recipe)
         kept = {key: plain[key] for key in SCALED if key not in changes and key != "warmup"}
         changes.update({key: value for key, value in kept.items() if not _near(value, value, scale)})
     for name in ("epochs", "labels"):  # a recipe may have been rewritten since
@@ -142,10 +143,17 @@ def _settled(result: Result, recipe: Recipe | None, changes: dict[str, Any]) -> 
 
 def _implied(changes: Mapping[str, Any], recipe: Recipe | None) -> frozenset[str]:
     """Which changes of epochs are those of the recipe in proportion to its length, rounded."""
-    if recipe is None or "epochs" not in changes:
+    scale = None if recipe is None else _scale(changes, recipe)
+    if recipe is None or scale is None:
         return frozenset()
-    plain, scale = flat(recipe), changes["epochs"] / recipe.epochs
+    plain = flat(recipe)
     return frozenset(key for key in SCALED if key in changes and _near(changes[key], plain[key], scale))
+
+
+def _scale(changes: Mapping[str, Any], recipe: Recipe) -> float | None:
+    """Epochs over those of the recipe; None: no change of them, or nothing that is a number, in a record by hand."""
+    epochs = _number(changes.get("epochs"))
+    return None if epochs is None else epochs / recipe.epochs
 
 
 def _near(value: Any, usual: Any, scale: float) -> bool:
@@ -155,8 +163,8 @@ def _near(value: Any, usual: Any, scale: float) -> bool:
 
 def _rounds(exact: float, value: float) -> bool:
     """Whether an integer is next to the exact one, or another number within a tenth; zero is zero alone."""
-    if not value or not exact:
-        return value == exact
+    if not _is_number(value) or not value or not exact:
+        return bool(value == exact)
     return abs(value - exact) < 1 if isinstance(value, int) else abs(value - exact) < 0.1 * exact
 
 

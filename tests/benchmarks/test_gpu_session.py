@@ -18,7 +18,7 @@ from benchmarks.gpu.data import prepare
 from benchmarks.gpu.estimate import Pace
 from benchmarks.gpu.options import Options, State
 from benchmarks.gpu.parcel import pack, unpack
-from benchmarks.gpu.plan import Task, make_plan
+from benchmarks.gpu.plan import NETWORKS, Task, make_plan
 from benchmarks.gpu.session import startable
 from symae.errors import DataError, FailureError, InputError
 from symae.results import Result, read_results
@@ -268,6 +268,13 @@ def test_a_parcel_of_another_size_leaves_nothing_of_the_one_before(tmp_path):
     pack(state.path, [], tmp_path / "out", limit=1 << 20, part=1000)
     pack(state.path, [], tmp_path / "out", limit=1 << 20, part=1 << 20)
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["state.tar.00"]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_network_has_engines_to_compare(network, tmp_path):
+    task, options = Task("t", "parity", "parity-torch", network=network), Options(tmp_path, device="cpu", smoke=True)
+    (result,) = parity.against_cpu(task, options)
+    assert ("segmenter output" in result.values) == (NETWORKS[network].full[0].stride == 1)
 
 
 def test_engines_agree_and_a_wrong_one_is_found(monkeypatch, tmp_path):

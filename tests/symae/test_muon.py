@@ -16,6 +16,28 @@ def test_all_singular_values_come_near_one_and_the_directions_stay(shape):
     torch.testing.assert_close(turned, torch.diag(turned.diag()), atol=1e-4, rtol=0)
 
 
+def test_many_matrices_are_made_orthogonal_each_by_itself():
+    matrices = torch.randn(2, 3, 6, 4, generator=torch.Generator().manual_seed(0))
+    alone = torch.stack([torch.stack([orthogonal(matrix) for matrix in row]) for row in matrices])
+    torch.testing.assert_close(orthogonal(matrices), alone)
+
+
+def test_convolutions_that_step_together_step_as_each_would_alone():
+    def layers():
+        torch.manual_seed(0)
+        made = nn.ModuleList([nn.Conv2d(4, 6, 3), nn.Conv2d(4, 6, 3), nn.Conv2d(6, 4, 3), nn.ConvTranspose2d(6, 4, 3)])
+        for weight in made.parameters():
+            weight.grad = torch.randn_like(weight)
+        return made
+
+    together, alone = layers(), layers()
+    Muon([{"params": list(together.parameters())}], [together[3].weight], 0.1, 0.1).step()
+    for layer in alone:
+        Muon([{"params": list(layer.parameters())}], [alone[3].weight], 0.1, 0.1).step()
+    for ours, theirs in zip(together.parameters(), alone.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
 def test_zeros_stay_zeros():
     assert torch.equal(orthogonal(torch.zeros(3, 5)), torch.zeros(3, 5))
 

@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from symae.errors import RecipeError
@@ -147,6 +148,32 @@ def test_a_pyramid_may_begin_at_half_size():
 def test_a_pyramid_needs_two_sizes_and_a_block(channels, blocks):
     with pytest.raises(RecipeError, match="two sizes and one block"):
         pyramid(channels, blocks)
+
+
+@pytest.mark.parametrize("size", [(13, 18), (16, 9), (15, 15), (8, 16)])
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_pyramid_mirrors_an_image_at_its_lower_and_right_edge_until_strides_divide_it(size, masked):
+    torch.manual_seed(0)
+    model, (height, width) = SymmetricAutoencoder(pyramid((4, 6, 8), stride=2)).eval(), size
+    assert model.spec.multiple == 8
+    initialise(model, torch.Generator().manual_seed(0), "he")
+    images, masks = torch.rand(2, 3, height, width), torch.rand(2, height, width) < 0.2 if masked else None
+
+    def mirrored(x):
+        return F.pad(x[:, None].float(), (0, -width % 8, 0, -height % 8), mode="reflect")[:, 0]
+
+    whole = torch.stack([mirrored(plane) for plane in images.unbind(1)], 1)
+    expected = model(whole, None if masks is None else mirrored(masks) > 0)[..., :height, :width]
+    assert torch.equal(model(images, masks), expected)
+
+
+def test_an_image_smaller_than_the_strides_repeats_its_first_rows():
+    model = SymmetricAutoencoder(pyramid((4, 6, 8), stride=2)).eval()
+    assert model(torch.rand(1, 3, 1, 3)).shape == (1, 3, 1, 3)
+
+
+def test_the_papers_networks_take_images_as_they_are():
+    assert wide_resnet(10, 1).multiple == 1
 
 
 def test_without_normalisation_blocks_begin_near_the_identity():

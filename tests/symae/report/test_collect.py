@@ -116,6 +116,14 @@ def test_results_from_before_a_recipe_was_rewritten_are_not_of_the_row_as_it_sta
     assert group.changes == {"epochs": 7}
 
 
+@pytest.mark.parametrize("wrong", [{"epochs": "many"}, {"epochs": 5, "milestones": ["soon"]}, {"epochs": None}])
+def test_what_was_written_into_a_record_by_hand_is_a_change_whatever_it_is(recipes, result, wrong):
+    told = ", ".join(f"{key}={value}" for key, value in wrong.items())
+    line = result("made-tuned", {"accuracy": 1.0}, changes=wrong, start=f"made-pretrain, seed 0, {told}")
+    (group,) = collect([line], recipes)
+    assert not group.full
+
+
 def test_a_value_that_is_no_number_is_not_measured(recipes, result):
     (group,) = collect([result("made-random", {"accuracy": float("nan"), "ssim": None}, **FULL)], recipes)
     assert group.statistic("accuracy") is None
