@@ -82,7 +82,7 @@ def of_run(path: Path) -> Method:
     model, _ = load(path)
     if not isinstance(model, SymmetricAutoencoder):
         raise RunError(f"{path} holds no auto-encoder: denoising needs a run of the stage pretrain")
-    key = f"{path.name}-{_digest(path / 'model.safetensors')}"
+    key = f"{path.name}-{_digest(path / 'model.safetensors')}-{commit()}"  # of what is computed with the weights
     origin = result_of(path, "", "test", {})
     return Method(path.name, key, NetworkRestorer(model).denoise, origin, model.spec.channels)
 

@@ -23,7 +23,7 @@ from symae.weights import Model
 
 __all__ = ["CASES", "TOLERANCE", "Difference", "feeds", "verify"]
 
-SIZES = ((29, 29), (32, 37), (1, 1), (2, 5))
+SIZES = ((29, 29), (32, 37), (16, 24), (1, 1), (2, 5))
 CASES = (*((batch, *size) for size in SIZES for batch in (1, 2, 3)), (1, 89, 89))  # N, H, W
 TOLERANCE = 1e-4  # of floats, relative to the largest value of the output if that is above 1
 STEPS = 1  # of reconstructed bytes: a value close to a half may be rounded either way

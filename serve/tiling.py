@@ -3,9 +3,10 @@
 A convolutional network sees no further than its halo, so a tile that is cut with that much around it gives, in its
 middle, what the whole image would give. Three things make that exact. Tiles are windows of the image, never padded:
 layers pad with zeros after normalisation, which no value of a pixel imitates, so at the image's border a tile must
-end where the image does. They begin at multiples of the stride, so that every map inside the network falls on the
-same grid; that is why the halo is rounded up to the stride. And all have one shape, the last being moved inwards,
-so that they run together and a runtime that prepares each shape prepares one.
+end where the image does; a network that mirrors its lower and right edge then has the same rows to mirror. They begin
+at multiples of the stride, so that every map inside the network falls on the same grid; that is why the halo is rounded
+up to the stride. And all have one shape, the last being moved inwards, so that they run together and a runtime that
+prepares each shape prepares one.
 """
 
 from __future__ import annotations

@@ -81,4 +81,5 @@ def check_devices(name: str, processes: int) -> None:
 @functools.cache
 def on_device(values: tuple[float, ...], device: torch.device) -> Tensor:
     """Bring a few numbers to a device, once: where each batch brings them anew, it waits for the one before."""
-    return torch.tensor(values, device=device)
+    with torch.inference_mode(False):  # they are for training, too, whoever asks first
+        return torch.tensor(values, device=device)

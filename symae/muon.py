@@ -119,7 +119,7 @@ def orthogonal(matrices: Tensor) -> Tensor:
 
 
 def _orthogonal_steps(momenta: Sequence[Tensor]) -> list[Tensor]:
-    """The steps (out, in, k, k) of convolutions for a rate of 1; those of one shape are reckoned together."""
+    """The steps (out, in, k, k) of convolutions for a rate of 1; those of one shape are computed together."""
     alike: dict[torch.Size, list[int]] = {}
     for number, momentum in enumerate(momenta):
         alike.setdefault(momentum.shape, []).append(number)

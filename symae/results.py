@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from symae.errors import DataError
 from symae.recipes import RECIPES, Recipe, flat
 from symae.run import RECIPE, is_run, open_run
@@ -53,6 +55,9 @@ class Result:
     start: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
     training_seconds: float | None = None
+
+
+CHECKED = TypeAdapter(Result)
 
 
 def result_of(path: Path, data: str, part: str, values: Mapping[str, float]) -> Result:
@@ -126,6 +131,10 @@ def read_results(file: Path) -> Iterator[Result]:
         raise DataError(f"{file} does not exist: `symae evaluate RUN --record {file}` makes it")
     for number, line in enumerate(file.read_text().splitlines(), 1):
         try:
-            yield Result(**json.loads(line))
+            yield CHECKED.validate_python(dataclasses.asdict(Result(**json.loads(line))))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise DataError(f"{file}, line {number} is not a result: {place}: {first['msg']}") from error
         except (TypeError, ValueError) as error:
             raise DataError(f"{file}, line {number} is not a result: {error}") from error

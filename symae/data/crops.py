@@ -47,7 +47,7 @@ class Draws:
 def draw_epoch(
     count: int, batch_size: int, *, repeats: int = 1, flip: bool, seed: int, epoch: int, start: int = 0
 ) -> Iterator[Draws]:
-    """Draw the batches of an epoch: every example once, in random order, and again as often as it is repeated.
+    """Draw the batches of an epoch: every example `repeats` times, each time in a new random order.
 
     The last partial batch is left out, unless it is the only one.
 
@@ -61,9 +61,14 @@ def draw_epoch(
         start: first batch to draw; what follows is the same as in the whole epoch.
     """
     shuffle = generator("cpu", seed, "order", epoch)
-    order = torch.cat([torch.randperm(count, generator=shuffle) for _ in range(repeats)])
-    for step in range(start, max(1, len(order) // batch_size)):
-        indices = order[step * batch_size : (step + 1) * batch_size]
+    orders = (torch.randperm(count, generator=shuffle) for _ in range(repeats))
+    waiting = next(orders)
+    for step in range(max(1, repeats * count // batch_size)):
+        while len(waiting) < batch_size and (order := next(orders, None)) is not None:
+            waiting = torch.cat([waiting, order])
+        indices, waiting = waiting[:batch_size], waiting[batch_size:]
+        if step < start:
+            continue
         source = generator("cpu", seed, "crops", epoch, step)
         places = torch.rand(2, len(indices), dtype=torch.float64, generator=source)
         mirrored = torch.rand(len(indices), generator=source) < 0.5

@@ -238,10 +238,10 @@ def _crop(x: Tensor, size: tuple[int, int]) -> Tensor:
 def _continue(x: Tensor, multiple: int) -> Tensor:
     """Mirror x (..., H, W), of any dtype, at its last row and column until both sides are multiples.
 
-    What is repeated instead repeats its noise, too, which then looks like an image.
+    Repeating them instead would draw their noise out into stripes, which look like something.
     """
     rows, columns = (_mirrored(side, side + -side % multiple, x.device) for side in _size(x))
-    return x[..., rows, :][..., columns]
+    return x.index_select(-2, rows).index_select(-1, columns)
 
 
 def _mirrored(side: int, longer: int, device: torch.device) -> Tensor:

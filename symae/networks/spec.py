@@ -150,11 +150,12 @@ class NetworkSpec:
 
     @property
     def multiple(self) -> int:
-        """What the auto-encoder continues both sides of an image to multiples of; 1: it takes images as they are.
+        """The auto-encoder extends both sides of an image to multiples of this; 1: it takes images as they are.
 
         Strides meet the lower and the right edge otherwise on odd sides than on even ones. Networks without BN are for
-        photographs of any size and learn from crops of one: of the eight million weights of restore-large, trained on
-        even crops, photographs of 481 x 321 came out with up to five times the usual error along those edges.
+        photographs of any size and learn from crops of one: by restore-large, trained on even crops, photographs of
+        481 x 321 came out with up to five times the usual error along those edges. The encoder alone, and what is
+        fine-tuned from it, take images as they are: nobody looks at their edges.
         """
         return self.stride if self.norm == "none" else 1
 
@@ -193,6 +194,8 @@ class NetworkSpec:
 
     def flops(self, height: int, width: int, *, decoder: bool = True) -> int:
         """Floating point operations of one image's forward pass, two a multiply-add, convolutions alone."""
+        if decoder:
+            height, width = (-(-side // self.multiple) * self.multiple for side in (height, width))
         total, channels = 0, [self.channels, *(layer.channels for layer in self.layers)]
         areas = [rows * columns for rows, columns in zip(self.sizes(height), self.sizes(width), strict=True)]
         for i, layer in enumerate(self.layers, 1):

@@ -7,8 +7,8 @@ colour:
 
 - `restore-half-*`: residual blocks at a half, a quarter and an eighth of the size with the paper's shortcuts, a million
   weights, for a CPU.
-- `restore-deep-*`: with twice as many blocks at the two smaller sizes, two million weights; the model that ships with
-  symae is one. `restore-deep-long-*`: the same for a GPU, 13 PFLOP.
+- `restore-deep-*`: with twice as many blocks at the two smaller sizes, two million weights.
+  `restore-deep-long-*`: from its weights, for a GPU, 13 PFLOP; the model that ships with symae is one.
 - `restore-large-*`: twice as wide and with twice as many blocks at half size, eight million weights, 25 PFLOP.
 - `restore-pyramid-*`: with blocks at full size, too, 1.4 times the arithmetic of restore-half with as many weights.
 - `restore-small-*`, `restore-network1-*`: the paper's network 1 with strides, of one and of sixteen million weights.
@@ -53,9 +53,10 @@ And `restore-deep-long` and `restore-large` on a GPU, in bfloat16, one run each,
 1e-3 and then, from the best weights so far, with a cosine to 0, on BSD's training pictures alone; those eight at sigma
 25 and 50:
 
-- `restore-deep-long-colour`, from restore-deep's weights, 50 and 46 epochs: 30.05 and 26.51 before, 30.15 and 26.62.
-- `restore-large-gray`, from fresh weights: 28.21 and 25.17 after 6 epochs, 28.39 and 25.34 after 28 more. What was
-  validated fell meanwhile, because nothing mirrored the edges of odd sides then; hence it has the last epoch's weights.
+- `restore-deep-long-colour`, from restore-deep's weights, 50 and 46 epochs: 30.05 and 26.51 before, 30.15 and 26.62
+  (edges not mirrored; mirrored 30.17 and 26.63).
+- `restore-large-gray`, from fresh weights: 28.21 and 25.17 after 6 epochs, 28.39 and 25.34 after 28 more. Validated
+  without mirrored edges, as it was then, on odd sides, it seemed to get worse; hence it has the last epoch's weights.
 """
 
 from __future__ import annotations
@@ -153,7 +154,8 @@ DEEP = dataclasses.replace(
 LONG = dataclasses.replace(
     DEEP,
     name="restore-deep-long-colour",
-    summary="the same two million weights, trained for longer, blind to noise and missing blocks, colour",
+    summary="restore-deep, trained on from its weights on a GPU, blind to noise and missing blocks, colour",
+    pretrained_by="restore-deep-colour",
     epochs=96,
     repeats=64,  # some 25,000 crops an epoch
     batch_size=128,
@@ -168,6 +170,7 @@ LARGE = dataclasses.replace(
     network=pyramid((128, 192, 256), blocks=2, stride=2),
     epochs=34,
     batch_size=64,
+    pretrained_by="",
 )
 
 
@@ -176,6 +179,7 @@ def _gray(recipe: Recipe) -> Recipe:
         recipe,
         name=recipe.name.replace("colour", "gray"),
         summary=recipe.summary.replace("colour", "gray"),
+        pretrained_by=recipe.pretrained_by.replace("colour", "gray"),
         network=dataclasses.replace(recipe.network, channels=1),
     )
 

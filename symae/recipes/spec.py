@@ -51,9 +51,9 @@ class Recipe:
         summary: one line for `symae recipes`.
         network: which layers and shortcuts.
         data: what it was written for: a built-in set, or what kind of folder.
-        epochs: passes over the training images, >= 1.
-        repeats: how often an epoch takes each image, each time with a crop of its own, >= 1: where images are few and
-            large, an epoch would be over before it is worth a line.
+        epochs: how long, >= 1; one is `repeats` passes over the training images.
+        repeats: passes an epoch, >= 1, each with other crops: where images are few and large, an epoch of one is over
+            in a moment. Whatever counts epochs, such as `milestones`, counts these longer ones.
         batch_size: images a step, over all devices together.
         learning_rate: the highest; see `rate`.
         schedule: "steps" multiplies the rate by `factor` at the start of each epoch in `milestones`; "cosine" lets it

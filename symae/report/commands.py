@@ -22,11 +22,7 @@ PROBE = "probe."  # begins the settings of a probe, which are no settings of the
 
 def run(recipe: Recipe, recipes: Mapping[str, Recipe], how: How = "evaluate") -> tuple[str, ...]:
     """The commands that train a recipe as it stands and measure it, pre-training first."""
-    commands: list[str] = []
-    init = None
-    if recipe.pretrained_by in recipes:
-        init = _directory(recipe.pretrained_by, {}, 0)
-        commands.append(_train(recipes[recipe.pretrained_by], {}, seed=0))
+    init, commands = _usual_source(recipe, recipes)
     commands.append(_train(recipe, {}, seed=0, init=init))
     return *commands, _measure(how, _directory(recipe.name, {}, 0), _images(recipe, how), _part(recipe), {})
 
@@ -72,11 +68,23 @@ def settings(changes: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _source(start: Start, recipes: Mapping[str, Recipe]) -> tuple[str, list[str]]:
-    """The run to start from and the command that makes it; no command for a file or a recipe that is gone."""
+    """The run to start from and the commands that make it; none for a file or a recipe that is gone.
+
+    What that run began from in turn is not on record: it is taken to be what its recipe begins from.
+    """
     if start.seed is None or start.recipe not in recipes:
         return start.recipe, []
-    command = _train(recipes[start.recipe], start.changes, seed=start.seed)
-    return _directory(start.recipe, start.changes, start.seed), [command]
+    recipe = recipes[start.recipe]
+    init, commands = _usual_source(recipe, recipes)
+    commands.append(_train(recipe, start.changes, seed=start.seed, init=init))
+    return _directory(start.recipe, start.changes, start.seed), commands
+
+
+def _usual_source(recipe: Recipe, recipes: Mapping[str, Recipe]) -> tuple[str | None, list[str]]:
+    """The run that a recipe starts from and the command that makes it, if there is one."""
+    if recipe.pretrained_by not in recipes:
+        return None, []
+    return _directory(recipe.pretrained_by, {}, 0), [_train(recipes[recipe.pretrained_by], {}, seed=0)]
 
 
 def _train(recipe: Recipe, changes: Mapping[str, Any], *, seed: int, init: str | None = None, start: str = "") -> str:

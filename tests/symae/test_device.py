@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from symae.device import check_devices, parse_device
+from symae.device import check_devices, on_device, parse_device
 from symae.errors import InputError
 
 
@@ -31,6 +31,13 @@ def test_one_named_gpu_and_too_few_are_refused_to_several_processes(monkeypatch)
         parse_device("cuda:1", 0, 2)
     with pytest.raises(InputError, match="2 GPUs"):
         parse_device("cuda", 2, 3)
+
+
+def test_numbers_on_a_device_are_brought_once_and_for_training_too():
+    with torch.inference_mode():
+        first = on_device((0.25, 0.5), torch.device("cpu"))
+    assert on_device((0.25, 0.5), torch.device("cpu")) is first
+    (first * torch.ones(2, requires_grad=True)).sum().backward()
 
 
 @pytest.mark.parametrize("name", ["tpu", "cuda:99", "cuda:x", "cpu:0", ""])

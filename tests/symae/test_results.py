@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import shutil
 
 import pytest
@@ -26,6 +27,17 @@ def test_a_damaged_line_is_named(tmp_path):
     with file.open("a") as lines:
         lines.write('{"recipe": "x"}\n')
     with pytest.raises(DataError, match="line 2"):
+        list(read_results(file))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [({"epochs": "many"}, "epochs"), ({"changes": None}, "changes"), ({"start": 5}, "start"), ({"mood": 1}, "mood")],
+)
+def test_a_field_of_another_kind_is_named(tmp_path, wrong, named):
+    file = tmp_path / "results.jsonl"
+    file.write_text(json.dumps({**dataclasses.asdict(RESULT), **wrong}) + "\n")
+    with pytest.raises(DataError, match=f"line 1 is not a result.*{named}"):
         list(read_results(file))
 
 

@@ -49,6 +49,14 @@ def test_a_result_is_repeated_with_its_seed_fold_and_changes(recipes, result, na
     assert measure[measure.index("--part") + 1] == "validation"
 
 
+def test_what_a_run_started_from_started_from_what_its_recipe_does(recipes, result):
+    told = result("made-tuned", {"accuracy": 1.0}, start="made-tuned, seed 0, epochs=3")
+    first, before, itself, _ = (shlex.split(line) for line in commands.reproduce(told, recipes))
+    assert first[2] == "made-pretrain"
+    assert before[before.index("--init") + 1] == first[first.index("--out") + 1]
+    assert itself[itself.index("--init") + 1] == before[before.index("--out") + 1]
+
+
 def test_runs_that_differ_have_directories_that_differ(recipes, result, narrow):
     told = [{}, {"seed": 1}, {"changes": narrow}, {"changes": {**narrow, "milestones": [1]}}, {"fold": 1}]
     lines = [commands.reproduce(result("made-random", {}, **fields), recipes)[0] for fields in told]
