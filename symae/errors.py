@@ -16,6 +16,11 @@ SymaeError              base; its message is one line: what is wrong, what was e
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 __all__ = [
     "DataError",
     "DivergenceError",
@@ -29,6 +34,7 @@ __all__ = [
     "SymaeError",
     "ToldElsewhere",
     "VerificationError",
+    "first_wrong",
 ]
 
 
@@ -91,3 +97,10 @@ class ToldElsewhere(FailureError):  # noqa: N818
 
 class VerificationError(FailureError):
     """An exported graph does not compute what PyTorch computes."""
+
+
+def first_wrong(error: ValidationError) -> str:
+    """Say the first thing that is wrong with values: its place, what was expected, and what was there."""
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place and f'{place}: '}{first['msg']}, got {first['input']!r}"

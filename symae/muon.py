@@ -102,20 +102,19 @@ def orthogonal(matrices: Tensor) -> Tensor:
     Those below about a thousandth of a matrix's Frobenius norm stay smaller: each step multiplies them by 3.4 at most.
 
     Args:
-        matrices: (..., m, n) float.
+        matrices: (B, m, n) float.
 
     Returns:
-        (..., m, n), each near U V^T of the matrix's singular value decomposition; zeros for zeros.
+        (B, m, n), each near U V^T of the matrix's singular value decomposition; zeros for zeros.
     """
-    if matrices.shape[-2] > matrices.shape[-1]:
+    if matrices.shape[1] > matrices.shape[2]:
         return orthogonal(matrices.mT).mT
     a, b, c = COEFFICIENTS
-    x = matrices.flatten(0, -3) if matrices.ndim > 2 else matrices[None]
-    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-20)  # no singular value is above 1
+    x: Tensor = matrices / matrices.norm(dim=(1, 2), keepdim=True).clamp(min=1e-20)  # no singular value is above 1
     for _ in range(STEPS):
         square = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
-    return x.reshape(matrices.shape)
+    return x
 
 
 def _orthogonal_steps(momenta: Sequence[Tensor]) -> list[Tensor]:

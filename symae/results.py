@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from symae.errors import DataError
+from symae.errors import DataError, first_wrong
 from symae.recipes import RECIPES, Recipe, flat
 from symae.run import RECIPE, is_run, open_run
 
@@ -41,6 +41,8 @@ class Result:
         training_seconds: without validation; None where nothing was trained.
     """
 
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")  # of what is read
+
     recipe: str
     values: Mapping[str, float]
     data: str
@@ -55,9 +57,6 @@ class Result:
     start: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
     training_seconds: float | None = None
-
-
-CHECKED = TypeAdapter(Result)
 
 
 def result_of(path: Path, data: str, part: str, values: Mapping[str, float]) -> Result:
@@ -121,6 +120,9 @@ def append_result(file: Path, result: Result) -> None:
         lines.write(json.dumps(dataclasses.asdict(result)) + "\n")
 
 
+_ADAPTER = TypeAdapter(Result)
+
+
 def read_results(file: Path) -> Iterator[Result]:
     """Read what `append_result` wrote, line by line.
 
@@ -131,10 +133,6 @@ def read_results(file: Path) -> Iterator[Result]:
         raise DataError(f"{file} does not exist: `symae evaluate RUN --record {file}` makes it")
     for number, line in enumerate(file.read_text().splitlines(), 1):
         try:
-            yield CHECKED.validate_python(dataclasses.asdict(Result(**json.loads(line))))
+            yield _ADAPTER.validate_json(line)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise DataError(f"{file}, line {number} is not a result: {place}: {first['msg']}") from error
-        except (TypeError, ValueError) as error:
-            raise DataError(f"{file}, line {number} is not a result: {error}") from error
+            raise DataError(f"{file}, line {number} is not a result: {first_wrong(error)}") from error

@@ -16,6 +16,7 @@ from typing import Literal
 
 from benchmarks.gpu.options import Options
 from symae.data import NAMES
+from symae.data.crops import count_steps
 from symae.errors import InputError
 from symae.networks import NetworkSpec, network1, network2, network3, pyramid, rednet, wide_resnet
 from symae.recipes import RECIPES, TABLES, Recipe, find, override
@@ -186,7 +187,6 @@ def _cost(recipe: Recipe, data: str | None) -> tuple[float, int]:
     images = SIZES.get(recipe.data, 0)
     if recipe.labels is not None or data is not None:
         images = recipe.labels or len(open_part(recipe, str(data), "train", 0))
-    images *= recipe.repeats
-    steps = max(1, images // recipe.batch_size) * recipe.epochs if images else 0
+    steps = count_steps(images, recipe.batch_size, recipe.repeats) * recipe.epochs if images else 0
     forward = recipe.network.flops(recipe.crop, recipe.crop, decoder=recipe.stage != "classify")
-    return 3.0 * forward * steps * min(images, recipe.batch_size), steps
+    return 3.0 * forward * steps * min(recipe.repeats * images, recipe.batch_size), steps

@@ -20,7 +20,7 @@ from serve.image import resize_shorter_side
 from symae.data.dataset import Example
 from symae.randomness import Share, generator
 
-__all__ = ["Draws", "cut", "draw_epoch", "fit", "is_map"]
+__all__ = ["Draws", "count_steps", "cut", "draw_epoch", "fit", "is_map"]
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,15 @@ class Draws:
         return Draws(*(share.take(tensor) for tensor in (self.indices, self.tops, self.lefts, self.flips)))
 
 
+def count_steps(count: int, batch_size: int, repeats: int = 1) -> int:
+    """Count the batches of an epoch; a last partial one is left out, unless it is the only one."""
+    return max(1, repeats * count // batch_size)
+
+
 def draw_epoch(
     count: int, batch_size: int, *, repeats: int = 1, flip: bool, seed: int, epoch: int, start: int = 0
 ) -> Iterator[Draws]:
     """Draw the batches of an epoch: every example `repeats` times, each time in a new random order.
-
-    The last partial batch is left out, unless it is the only one.
 
     Args:
         count: examples in the data set.
@@ -63,7 +66,7 @@ def draw_epoch(
     shuffle = generator("cpu", seed, "order", epoch)
     orders = (torch.randperm(count, generator=shuffle) for _ in range(repeats))
     waiting = next(orders)
-    for step in range(max(1, repeats * count // batch_size)):
+    for step in range(count_steps(count, batch_size, repeats)):
         while len(waiting) < batch_size and (order := next(orders, None)) is not None:
             waiting = torch.cat([waiting, order])
         indices, waiting = waiting[:batch_size], waiting[batch_size:]

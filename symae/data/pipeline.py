@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 
 from symae.data.batch import Batch, decode_ahead, none_readable, stack
-from symae.data.crops import cut, draw_epoch
+from symae.data.crops import count_steps, cut, draw_epoch
 from symae.data.dataset import Dataset, Example, UnreadableImage
 from symae.data.resident import load_resident
 from symae.data.streaming import StreamedImages
@@ -74,7 +74,7 @@ class TrainingLoader:
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         _check(repeats * len(dataset), batch_size, crop, resize, world_size)
-        self._steps = max(1, repeats * len(dataset) // batch_size)
+        self._steps = count_steps(len(dataset), batch_size, repeats)
         self._draw = partial(draw_epoch, len(dataset), batch_size, repeats=repeats, flip=flip, seed=seed)
         self.share = Share.of(min(batch_size, repeats * len(dataset)), rank, world_size)
         self.unreadable: dict[str, str] = {}

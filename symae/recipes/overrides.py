@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from symae.errors import RecipeError
+from symae.errors import RecipeError, first_wrong
 from symae.recipes.spec import Recipe
 
 __all__ = ["flat", "from_dict", "override", "to_dict"]
@@ -36,9 +36,7 @@ def from_dict(values: Mapping[str, Any]) -> Recipe:
     try:
         return _ADAPTER.validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise RecipeError(f"recipe value {key}: {first['msg']}, got {first['input']!r}") from error
+        raise RecipeError(f"recipe value {first_wrong(error)}") from error
 
 
 def flat(recipe: Recipe) -> dict[str, Any]:

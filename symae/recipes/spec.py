@@ -148,9 +148,17 @@ class Recipe:
     not_stated: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in (
-            *("epochs", "repeats", "batch_size", "learning_rate", "crop", "validate_every", "factor", "taken_rate"),
-        ):
+        positive = (
+            "epochs",
+            "repeats",
+            "batch_size",
+            "learning_rate",
+            "crop",
+            "validate_every",
+            "factor",
+            "taken_rate",
+        )
+        for name in positive:
             if not getattr(self, name) > 0:
                 raise RecipeError(f"{name} must be > 0, got {getattr(self, name)}")
         for name in ("hold_epochs", "warmup", "weight_decay", "clip"):
