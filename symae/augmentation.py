@@ -92,7 +92,8 @@ class Augmented:
 
     Attributes:
         images: (B, C, H, W) float32 in [0, 1].
-        targets: as they were given; of mixed images (B, K) float32, the share of each class, of sum 1.
+        targets: as they were given; of mixed images (B, K) float32, the share of each class, of sum 1 or, where shares
+            were given, of their sum.
     """
 
     images: Tensor
@@ -113,7 +114,8 @@ def augment(
     Args:
         augmentation: how far.
         images: (B, C, H, W) float32 in [0, 1].
-        targets: (B,) int64 | (B, K) uint8 | (B, H, W) uint8 label maps, which move with their images | None.
+        targets: (B,) int64 | (B, K) uint8 | (B, K) float32 of shares | (B, H, W) uint8 label maps, which move with
+            their images | None.
         generator: source of randomness, on the device of the images; same state, same output.
         classes: their number K, where images are mixed.
         share: the slice of a larger batch that the images are, and are varied as; None: they are the whole batch.
@@ -128,9 +130,7 @@ def augment(
     if augmentation.recolours:
         images = _recolour(augmentation, images, draws)
     if augmentation.mixes:
-        if targets is None or targets.ndim != 1:
-            raise RecipeError(f"augmentation.mix={augmentation.mix} needs images of one class each")
-        return _mix(augmentation, images, F.one_hot(targets, classes).float(), draws, gather)
+        return _mix(augmentation, images, _shares(augmentation, targets, classes), draws, gather)
     return Augmented(images, targets)
 
 
@@ -180,6 +180,15 @@ def _gray(images: Tensor) -> Tensor:
     if images.shape[1] == 1:
         return images
     return (images * on_device(LUMA, images.device)[:, None, None]).sum(1, keepdim=True)
+
+
+def _shares(augmentation: Augmentation, targets: Tensor | None, classes: int) -> Tensor:
+    """(B, K) float32."""
+    if targets is not None and targets.ndim == 1:
+        return F.one_hot(targets, classes).float()
+    if targets is not None and targets.ndim == 2 and targets.is_floating_point():
+        return targets
+    raise RecipeError(f"augmentation.mix={augmentation.mix} needs images of one class each")
 
 
 def _mix(

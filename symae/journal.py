@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from serve.files import appears_whole
-from symae.data import Batch, TrainingLoader
+from symae.data import Batch, Loader
 from symae.progress import WAIT_SHARE
 from symae.run import Run
 from symae.together import greatest, total
@@ -27,26 +27,27 @@ class Journal(Callback):
     """A row of metrics.csv, a point in TensorBoard and a line of news for each epoch."""
 
     def __init__(
-        self, run: Run, loader: TrainingLoader, validation: Validation, say: Callable[[str], None], world: World
+        self, run: Run, loader: Loader, validation: Validation, say: Callable[[str], None], world: World
     ) -> None:
         self._run = run
         self._world = world
         self._loader = loader
         self._validation = validation
         self._say = say
-        self._loss: Tensor | float = 0.0
+        self._sums: dict[str, Tensor | float] = {}
         self._steps = 0
         self._began = self._ended = time.perf_counter()
         self._waited = 0.0
         self._seen = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """The losses of an epoch that is not yet over, as the mean of all processes has them."""
-        return {"loss": self._mean(), "steps": self._steps}
+        """What the steps of an epoch that is not yet over told, as the mean of all processes has it."""
+        return {**self._totals(), "steps": self._steps}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the epoch's losses up again."""
-        self._loss, self._steps = state_dict["loss"], state_dict["steps"]
+        """Take the epoch up again."""
+        self._sums = {name: value for name, value in state_dict.items() if name != "steps"}
+        self._steps = state_dict["steps"]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Drop rows of epochs that will be run again."""
@@ -68,29 +69,32 @@ class Journal(Callback):
         batch: Batch,  # noqa: ARG002
         batch_idx: int,  # noqa: ARG002
     ) -> None:
-        """Add the loss up, on its device."""
-        self._loss = self._loss + outputs["loss"].detach().double()
+        """Add up what the step tells, on its device."""
+        for name, value in outputs.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value.detach().double()
         self._steps += 1
-        self._seen += self._loader.share.whole
+        self._seen += self._loader.images_a_step
         self._ended = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Write the row."""
-        loss, seconds = self._mean(), self._ended - self._began  # without the validation, which has run by now
+        sums, seconds = self._totals(), self._ended - self._began  # without the validation, which has run by now
         waited = greatest(self._loader.data_wait - self._waited)
         if trainer.is_global_zero:
-            self._write(trainer, loss, seconds, waited)
-        self._loss, self._steps = 0.0, 0
+            self._write(trainer, sums, seconds, waited)
+        self._sums, self._steps = {}, 0
 
-    def _write(self, trainer: Trainer, loss: float, seconds: float, waited: float) -> None:
+    def _write(self, trainer: Trainer, sums: Mapping[str, float], seconds: float, waited: float) -> None:
+        steps = max(self._steps, 1)
         row = {
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
-            "loss": loss / max(self._steps, 1),
+            "loss": sums.get("loss", 0.0) / steps,
             "learning_rate": self._run.recipe.rate(trainer.current_epoch),
             "images_per_second": self._seen / max(seconds, 1e-9),
             "data_wait": waited / max(seconds, 1e-9),
             "seconds": seconds,
+            **{name: 100 * value / steps for name, value in sums.items() if name != "loss"},  # shares, in per cent
             **self._validation.latest,
         }
         _append_row(self._run.metrics, row)
@@ -98,10 +102,12 @@ class Journal(Callback):
             trainer.logger.log_metrics({key: float(value) for key, value in row.items()}, trainer.global_step)
         self._say(_line(row, self._run.recipe.epochs))
 
-    def _mean(self) -> float:
-        """The sum of the epoch's losses so far, as the mean of all processes."""
-        losses = torch.as_tensor(self._loss, dtype=torch.float64)
-        return float(total(losses)) / self._world.size
+    def _totals(self) -> dict[str, float]:
+        """The sums of what the epoch's steps told so far, as the mean of all processes."""
+        return {name: self._mean(value) for name, value in self._sums.items()}
+
+    def _mean(self, value: Tensor | float) -> float:
+        return float(total(torch.as_tensor(value, dtype=torch.float64))) / self._world.size
 
     def _begin(self) -> None:
         self._began = self._ended = time.perf_counter()

@@ -9,23 +9,23 @@ the mean over the whole, so that losses and weights do not depend on their numbe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
-from symae.augmentation import Augmented, augment
-from symae.corruption import Corrupted, corrupt
-from symae.data import Batch, TrainingLoader
+from symae.corruption import Corrupted
+from symae.data import Batch, Loader
 from symae.errors import DivergenceError
 from symae.networks import Classifier
 from symae.optimizer import average_of, follow, make_optimizer
-from symae.randomness import Share, generator
+from symae.randomness import Share
 from symae.recipes import Recipe
+from symae.self_training import guess, self_training_losses
 from symae.stages import counted_of, loss_of
-from symae.together import told_once, total, whole_batch
+from symae.together import told_once, total
+from symae.views import Views, in_unit_range
 from symae.weights import Model
 from symae.world import World
 
@@ -37,7 +37,7 @@ CHECK_EVERY = 20  # steps between two looks at the losses; each look waits for t
 class Epochs:
     """The training batches as Lightning wants them: iterable, one epoch a time, able to start in the middle."""
 
-    def __init__(self, loader: TrainingLoader, epoch: Callable[[], int]) -> None:
+    def __init__(self, loader: Loader, epoch: Callable[[], int]) -> None:
         self._loader = loader
         self._epoch = epoch
         self._start = 0
@@ -70,11 +70,20 @@ class TrainingModule(LightningModule):
         seed: of the run.
         share: the slice of every batch that this process gets.
         world: the processes that get the others.
+        unlabelled_share: the slice of the images without labels beside every batch; None: there are none.
         compiled: compile the forward pass and its loss; weights and checkpoints keep their names.
     """
 
     def __init__(
-        self, model: Model, recipe: Recipe, seed: int, share: Share, world: World, *, compiled: bool = False
+        self,
+        model: Model,
+        recipe: Recipe,
+        seed: int,
+        share: Share,
+        world: World,
+        *,
+        unlabelled_share: Share | None = None,
+        compiled: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
@@ -83,7 +92,13 @@ class TrainingModule(LightningModule):
         self._share = share
         self._world = world
         self._average = average_of(model) if recipe.average else None
+        classes = model.classes if isinstance(model, Classifier) else 0
+        self._views = Views(recipe, seed, share, classes)
+        self._unlabelled_share = unlabelled_share
+        if unlabelled_share is not None:
+            self._unlabelled_views = Views(recipe, seed, unlabelled_share, classes, "unlabelled ")
         self._loss = torch.compile(loss_of(recipe)) if compiled else loss_of(recipe)
+        self._losses_of_both = torch.compile(self_training_losses) if compiled else self_training_losses
         self._counted = counted_of(recipe)
         self._losses: list[tuple[int, Tensor]] = []
 
@@ -118,47 +133,42 @@ class TrainingModule(LightningModule):
         """Leave the batch alone: the loader has put it on the device."""
         return batch
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Vary a batch, damage it and compute its loss; the mean over all processes is the whole batch's."""
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Vary a batch, damage it and compute its loss; the mean over all processes is the whole batch's.
+
+        With images without labels it also tells "certain", the share of them of whose class the average was sure.
+        """
         self._apply_schedule(batch_idx)
-        varied = self._vary(batch, batch_idx)
-        clean = varied.images.contiguous(memory_format=torch.channels_last)
-        damaged = self._damage(clean, batch_idx)
-        loss = self._loss(self.model, clean, damaged, varied.targets)
-        if not self._world.alone:
-            loss = loss * self._weight(damaged, varied.targets)
-        self._watch(loss)
-        return loss
+        told = self._supervised(batch, batch_idx) if batch.unlabelled is None else self._semi(batch, batch_idx)
+        self._watch(told["loss"])
+        return told
+
+    def _supervised(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        view = self._views.make(batch.images, batch.targets, self.current_epoch, batch_idx)
+        loss = self._loss(self.model, view.clean, view.damaged, view.targets)
+        return {"loss": loss if self._world.alone else loss * self._weight(view.damaged, view.targets)}
+
+    def _semi(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Learn from both kinds of images: see `symae.self_training`."""
+        assert batch.unlabelled is not None
+        assert self._unlabelled_share is not None
+        guesses = guess(self.kept, in_unit_range(batch.unlabelled), self.recipe.certainty)
+        labelled = self._views.make(batch.images, batch.targets, self.current_epoch, batch_idx)
+        unlabelled = self._unlabelled_views.make(batch.unlabelled, guesses, self.current_epoch, batch_idx)
+        told, guessed = self._losses_of_both(self.model, labelled, unlabelled, self.recipe.label_smoothing)
+        here, there = self._part(self._share), self._part(self._unlabelled_share)
+        return {"loss": told * here + guessed * there, "certain": guesses.sum(1).mean() * there}
 
     def _weight(self, damaged: Corrupted, targets: Tensor | None) -> Tensor | float:
         """What this slice's mean weighs beside those of the other processes, whose weights have the mean 1."""
         if self._counted is None:
-            return self._share.count * self._world.size / self._share.whole
+            return self._part(self._share)
         counted = self._counted(damaged, targets)
         return counted * self._world.size / total(counted).clamp(min=1)
 
-    def _vary(self, batch: Batch, batch_idx: int) -> Augmented:
-        images, augmentation = batch.images.float() / 255, self.recipe.augmentation
-        if not augmentation.varies:
-            return Augmented(images, batch.targets)
-        classes = self.model.classes if isinstance(self.model, Classifier) else 0
-        draws, gather = self._generator("augmentation", batch_idx), partial(whole_batch, share=self._share)
-        return augment(augmentation, images, batch.targets, draws, classes, self._share, gather)
-
-    def _damage(self, clean: Tensor, batch_idx: int) -> Corrupted:
-        recipe, draws = self.recipe, self._generator("corruption", batch_idx)
-        if recipe.corruption_probability == 0:
-            return Corrupted(clean)
-        damaged = corrupt(recipe.corruption, clean, draws, self._share)
-        if recipe.corruption_probability == 1:
-            return damaged
-        rolls = torch.rand(self._share.whole, generator=draws, device=clean.device)
-        chosen = self._share.take(rolls) < recipe.corruption_probability
-        masks = None if damaged.masks is None else damaged.masks & chosen[:, None, None]
-        return Corrupted(torch.where(chosen[:, None, None, None], damaged.images, clean), masks)
-
-    def _generator(self, purpose: str, batch_idx: int) -> torch.Generator:
-        return generator(self.device, self.seed, purpose, self.current_epoch, batch_idx, 0)  # of all processes
+    def _part(self, share: Share) -> float:
+        """The same where all images count alike."""
+        return share.count * self._world.size / share.whole
 
     def _apply_schedule(self, batch_idx: int) -> None:
         """Set the rate, and hold or release the pre-trained parts, as the moment has it."""

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from symae import run as runs
 from symae.batch_norm import synchronise
-from symae.data import Dataset, TrainingLoader
+from symae.data import Dataset, Loader, TrainingLoader, WithUnlabelled
+from symae.data.dataset import digest
 from symae.device import Device
 from symae.errors import RunError
 from symae.progress import decoding_news
+from symae.randomness import derive_seed
 from symae.recipes import Recipe
-from symae.request import Plan, Request, open_part, open_validation, resolve
+from symae.request import Plan, Request, open_part, open_unlabelled, open_validation, resolve
 from symae.start import draw_weights, measure_pixels, transfer
 from symae.weights import Model, ModelCard, build
 
@@ -29,9 +31,15 @@ class Prepared:
     plan: Plan
     training: Dataset
     validation: Dataset | None
+    unlabelled: Dataset | None
     card: ModelCard
     model: Model
-    loader: TrainingLoader
+    loader: Loader
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all images that are learnt from."""
+        return _fingerprint(self.training, self.unlabelled)
 
 
 def prepare(request: Request, device: Device, say: Say) -> Prepared:
@@ -43,21 +51,28 @@ def prepare(request: Request, device: Device, say: Say) -> Prepared:
     plan, world = resolve(request), request.world
     recipe, seed = plan.recipe, plan.seed
     training, validation = open_part(recipe, plan.data, "train", seed), open_validation(recipe, plan.data, seed)
+    unlabelled = open_unlabelled(recipe, plan.data, plan.unlabelled, seed)
     if world.leads:
-        _check_same_data(plan, training)
+        _check_same_data(plan, _fingerprint(training, unlabelled))
     card = _card(recipe, training, seed, plan.data)
     model = build(card)
     if plan.fresh:
         say(_start(model, plan, training))
     if recipe.sync_bn and not world.alone:
         synchronise(model, device.torch)
-    return Prepared(plan, training, validation, card, model, _loader(plan, training, device, request, say))
+    loader = _loader(plan, training, unlabelled, device, request, say)
+    return Prepared(plan, training, validation, unlabelled, card, model, loader)
 
 
-def _check_same_data(plan: Plan, training: Dataset) -> None:
-    if plan.known is not None and plan.known.fingerprint != training.fingerprint():
+def _fingerprint(training: Dataset, unlabelled: Dataset | None) -> str:
+    return training.fingerprint() if unlabelled is None else digest([training.fingerprint(), unlabelled.fingerprint()])
+
+
+def _check_same_data(plan: Plan, fingerprint: str) -> None:
+    if plan.known is not None and plan.known.fingerprint != fingerprint:
+        images = plan.data if plan.unlabelled is None else f"{plan.data} or {plan.unlabelled}"
         raise RunError(
-            f"the images of {plan.data} are not those that {plan.known.path} was started with: "
+            f"the images of {images} are not those that {plan.known.path} was started with: "
             "restore them, or start a new run with --init"
         )
 
@@ -86,19 +101,28 @@ def _start(model: Model, plan: Plan, training: Dataset) -> str:
     return "all weights drawn anew"
 
 
-def _loader(plan: Plan, training: Dataset, device: Device, request: Request, say: Say) -> TrainingLoader:
+def _loader(
+    plan: Plan, training: Dataset, unlabelled: Dataset | None, device: Device, request: Request, say: Say
+) -> Loader:
     recipe = plan.recipe
-    return TrainingLoader(
-        training,
-        batch_size=recipe.batch_size,
-        crop=recipe.crop,
-        resize=recipe.resize,
-        flip=recipe.flip,
-        seed=plan.seed,
-        repeats=recipe.repeats,
-        device=device.torch,
-        workers=request.workers,
-        rank=request.world.rank,
-        world_size=request.world.size,
-        progress=decoding_news(say),
-    )
+
+    def load(images: Dataset, batch_size: int, seed: int, repeats: int) -> TrainingLoader:
+        return TrainingLoader(
+            images,
+            batch_size=batch_size,
+            crop=recipe.crop,
+            resize=recipe.resize,
+            flip=recipe.flip,
+            seed=seed,
+            repeats=repeats,
+            device=device.torch,
+            workers=request.workers,
+            rank=request.world.rank,
+            world_size=request.world.size,
+            progress=decoding_news(say),
+        )
+
+    labelled = load(training, recipe.batch_size, plan.seed, recipe.repeats)
+    if unlabelled is None:
+        return labelled
+    return WithUnlabelled(labelled, load(unlabelled, recipe.unlabelled, derive_seed(plan.seed, "unlabelled"), 1))

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from symae.data import TrainingLoader
+from symae.data import Loader
 
 __all__ = ["WAIT_SHARE", "Progress", "decoding_news"]
 
@@ -23,7 +23,7 @@ DECODING_SECONDS = 5.0  # between two lines while images are decoded
 class Progress(Callback):
     """Report steps, images a second, time that was waited for data, and time left, over the whole run."""
 
-    def __init__(self, loader: TrainingLoader, console: Console | None = None) -> None:
+    def __init__(self, loader: Loader, console: Console | None = None) -> None:
         self._loader = loader
         self._console = console or Console(stderr=True)
         self._bar: Bar | None = None
@@ -54,7 +54,7 @@ class Progress(Callback):
         now, step = time.monotonic(), trainer.global_step
         rate = (step - self._first) / max(now - self._began, 1e-9)
         epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-        images = f"{rate * self._loader.share.whole:,.0f} images/s{self._wait(now)}"
+        images = f"{rate * self._loader.images_a_step:,.0f} images/s{self._wait(now)}"
         if self._bar is not None:
             self._bar.update(self._task, completed=step, description=f"{epoch}  {images}")
         elif now - self._told > LINE_SECONDS:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from symae import run as runs
-from symae.data import NAMES, DataOptions, Dataset, Part, open_dataset
+from symae.data import NAMES, DataOptions, Dataset, Part, Target, open_dataset
 from symae.errors import DataError, MissingPartError, RunError
 from symae.recipes import Recipe, override
 from symae.run import Run
@@ -17,7 +17,7 @@ from symae.start import adopt_network
 from symae.weights import load_card
 from symae.world import ALONE, World
 
-__all__ = ["Plan", "Request", "open_part", "open_validation", "resolve"]
+__all__ = ["Plan", "Request", "open_part", "open_unlabelled", "open_validation", "resolve"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Request:
         recipe: as found by name.
         data: folder, shards, or the name of a set; None: that of the run that goes on, or the recipe's own.
         out: the run directory.
+        unlabelled: images to learn from without labels, given as `data` is; None: those of the run that goes on, or
+            all training images of `data`.
         settings: "key=value", applied on top of the recipe.
         init: run directory or weights to start from; None: fresh weights.
         resume: continue the run in `out`, or start it if there is none.
@@ -43,6 +45,7 @@ class Request:
     recipe: Recipe
     data: str | None
     out: Path
+    unlabelled: str | None = None
     settings: Sequence[str] = ()
     init: Path | None = None
     resume: bool = False
@@ -61,7 +64,7 @@ class Plan:
 
     Attributes:
         recipe: with all settings applied.
-        data, seed, init: as given, or as the run that goes on was started with.
+        data, seed, init, unlabelled: as given, or as the run that goes on was started with.
         known: the run that goes on; None: a new one.
     """
 
@@ -70,6 +73,7 @@ class Plan:
     seed: int
     init: Path | None
     known: Run | None
+    unlabelled: str | None = None
 
     @property
     def fresh(self) -> bool:
@@ -99,7 +103,13 @@ def resolve(request: Request) -> Plan:
         raise RunError(
             f"{recipe.name} takes nothing from --init {request.init}: leave it out, or --set initialise=encoder"
         )
-    return Plan(recipe, request.data or _own_data(recipe), request.seed or 0, request.init, None)
+    if request.unlabelled is not None and not recipe.unlabelled:
+        raise RunError(
+            f"{recipe.name} learns from no images without labels, so --unlabelled {request.unlabelled} is of no use: "
+            "leave it out, take classify-semi, or --set unlabelled=N, how many a step"
+        )
+    data = request.data or _own_data(recipe)
+    return Plan(recipe, data, request.seed or 0, request.init, None, request.unlabelled)
 
 
 def open_part(recipe: Recipe, data: str, part: Part, seed: int) -> Dataset:
@@ -108,16 +118,25 @@ def open_part(recipe: Recipe, data: str, part: Part, seed: int) -> Dataset:
     Raises:
         DataError: there is no such data or part, or it lacks the targets.
     """
-    options = DataOptions(
-        channels=recipe.network.channels,
-        validation=recipe.validation,
-        labels=recipe.labels,
-        fold=recipe.fold,
-        only_classes=recipe.only_classes,
-        classes=recipe.classes,
-        seed=seed,
-    )
-    return open_dataset(data, target=target_of(recipe), part=part, options=options)
+    return open_dataset(data, target=target_of(recipe), part=part, options=_options(recipe, seed))
+
+
+def open_unlabelled(recipe: Recipe, data: str, unlabelled: str | None, seed: int) -> Dataset | None:
+    """Open the images that are learnt from without labels; None where the recipe takes none.
+
+    They are the training images of `unlabelled`; without it those of `data`, whether their labels are used or not,
+    but never the held-out ones.
+
+    Raises:
+        DataError: there is no such data.
+    """
+    if not recipe.unlabelled:
+        return None
+    options = dataclasses.replace(_options(recipe, seed), labels=None, fold=None)
+    if unlabelled is not None:
+        options = dataclasses.replace(options, validation=0.0, only_classes=())
+    target = Target.CLASS if options.only_classes else Target.NONE
+    return open_dataset(unlabelled or data, target=target, part="train", options=options)
 
 
 def open_validation(recipe: Recipe, data: str, seed: int) -> Dataset | None:
@@ -128,6 +147,18 @@ def open_validation(recipe: Recipe, data: str, seed: int) -> Dataset | None:
         if recipe.keep == "best":
             raise DataError(f"{error}; keeping the best weights needs held-out images: --set validation=0.1") from error
         return None
+
+
+def _options(recipe: Recipe, seed: int) -> DataOptions:
+    return DataOptions(
+        channels=recipe.network.channels,
+        validation=recipe.validation,
+        labels=recipe.labels,
+        fold=recipe.fold,
+        only_classes=recipe.only_classes,
+        classes=recipe.classes,
+        seed=seed,
+    )
 
 
 def _with_network(request: Request) -> Recipe:
@@ -151,4 +182,5 @@ def _continue(known: Run, request: Request) -> Plan:
     recipe = override(known.recipe, request.settings)
     if dataclasses.replace(recipe, epochs=known.recipe.epochs) != known.recipe:
         raise RunError(f"{known.path} can go on with another --set epochs=N alone; other settings need a new --out")
-    return Plan(recipe, request.data or known.data, known.seed, known.init, known)
+    unlabelled = request.unlabelled or known.unlabelled
+    return Plan(recipe, request.data or known.data, known.seed, known.init, known, unlabelled)

@@ -42,10 +42,11 @@ class Run:
         recipe: resolved, with all settings applied.
         seed: of weights, order, crops and corruption.
         data: what was given as `--data`.
-        fingerprint: of the training images; a changed folder is noticed on resume.
+        fingerprint: of the training images, with and without labels; a changed folder is noticed on resume.
         init: the run or weights that it started from; None: fresh weights.
         start: what they were, as `symae.results.origin` tells it, kept here since they may be gone later; None in a
             run of before this was kept.
+        unlabelled: what was given as `--unlabelled`; None: nothing.
     """
 
     path: Path
@@ -55,6 +56,7 @@ class Run:
     fingerprint: str
     init: Path | None = None
     start: str | None = None
+    unlabelled: str | None = None
 
     def __fspath__(self) -> str:  # a run can be given wherever its path can
         return str(self.path)
@@ -111,6 +113,7 @@ def create(run: Run, device: str = "") -> None:
             "recipe": to_dict(run.recipe),
             "seed": run.seed,
             "data": run.data,
+            "unlabelled": run.unlabelled,
             "fingerprint": run.fingerprint,
             "init": None if run.init is None else str(run.init),
             "start": run.start,
@@ -139,8 +142,8 @@ def open_run(path: Path) -> Run:
         values: Mapping[str, Any] = json.loads(file.read_text())
         recipe = from_dict(values["recipe"])
         init = None if values["init"] is None else Path(values["init"])
-        start = values.get("start")
-        return Run(path, recipe, values["seed"], values["data"], values["fingerprint"], init, start)
+        start, unlabelled = values.get("start"), values.get("unlabelled")
+        return Run(path, recipe, values["seed"], values["data"], values["fingerprint"], init, start, unlabelled)
     except (ValueError, KeyError, TypeError, RecipeError) as error:
         raise RunError(f"{file} is damaged or of another version of symae: {error}") from error
 

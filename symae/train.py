@@ -73,13 +73,15 @@ def _train(request: Request, device: Device, say: Say) -> Run:
     with agreed(world):
         ready = prepare(request, device, say)
     with agreed(world):
-        if greatest(len(ready.training)) != len(ready.training):
-            raise DataError(f"not all processes see as many images in {ready.plan.data}: put them where all nodes look")
+        for images in filter(None, (ready.training, ready.unlabelled)):
+            if greatest(len(images)) != len(images):
+                raise DataError(f"not all processes see as many images in {images.name}: put them where all nodes look")
     where = device.describe() if world.alone else f"{world.size} x {device.describe()}"
     with agreed(world):
         run = _enter(request.out, ready, where, world)
     steps = len(ready.loader)
-    say(f"{run.recipe.name}: {len(ready.training)} images, {steps} steps an epoch, on {where}")
+    beside = "" if ready.unlabelled is None else f" and {len(ready.unlabelled)} without labels"
+    say(f"{run.recipe.name}: {len(ready.training)} images{beside}, {steps} steps an epoch, on {where}")
     _fit(run, ready, request, device, say)
     _report_unreadable(collect(ready.loader.unreadable), say)
     return run
@@ -92,8 +94,8 @@ def _enter(out: Path, ready: Prepared, where: str, world: World) -> Run:
         if world.leads:
             run.update()
         return run
-    fingerprint = ready.training.fingerprint() if world.leads else ""
-    run = Run(out, plan.recipe, plan.seed, plan.data, fingerprint, plan.init, origin(plan.init))
+    fingerprint = ready.fingerprint if world.leads else ""
+    run = Run(out, plan.recipe, plan.seed, plan.data, fingerprint, plan.init, origin(plan.init), plan.unlabelled)
     if world.leads:
         runs.create(run, where)
     return run
@@ -102,7 +104,15 @@ def _enter(out: Path, ready: Prepared, where: str, world: World) -> Run:
 def _fit(run: Run, ready: Prepared, request: Request, device: Device, say: Say) -> None:
     world, loader, recipe = request.world, ready.loader, run.recipe
     model = ready.model.to(memory_format=torch.channels_last)
-    module = TrainingModule(model, recipe, run.seed, loader.share, world, compiled=request.compile)
+    module = TrainingModule(
+        model,
+        recipe,
+        run.seed,
+        loader.share,
+        world,
+        unlabelled_share=loader.unlabelled_share,
+        compiled=request.compile,
+    )
     validation = Validation(run, ready.card, ready.validation, ready.training)
     progress = [Progress(loader)] if world.leads and not request.quiet else []
     keeper = Keeper(run, _observed(ready, request, device), say)

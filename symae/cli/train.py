@@ -60,6 +60,10 @@ def _print_recipes(sections: Sequence[Section]) -> None:
 @click.command(short_help="Train a recipe on images into a run directory.", context_settings={"show_default": True})
 @click.argument("recipe", shell_complete=completion.recipes)
 @click.option("--data", default=None, help="Folder, tar shards, or the name of a set; default: the recipe's own.")
+@click.option(
+    "--unlabelled",
+    help="Where a recipe learns from images without labels, too: as --data.  [default: all training images of --data]",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory to make; default: runs/RECIPE.")
 @click.option(
     "--init",
@@ -84,6 +88,7 @@ def _print_recipes(sections: Sequence[Section]) -> None:
 def train(
     recipe: str,
     data: str | None,
+    unlabelled: str | None,
     out: Path | None,
     init: Path | None,
     resume: bool,
@@ -120,6 +125,7 @@ def train(
     request = Request(
         found,
         data=data,
+        unlabelled=unlabelled,
         out=out or Path("runs") / recipe,
         settings=settings,
         init=init,

@@ -29,10 +29,12 @@ class Batch:
     Attributes:
         images: (B, C, S, S) uint8 in [0, 255].
         targets: (B,) int64 | (B, K) uint8 | (B, S, S) uint8 | None, as `Example` has them.
+        unlabelled: (U, C, S, S) uint8, other images that are learnt from beside them; None: none.
     """
 
     images: Tensor
     targets: Tensor | None
+    unlabelled: Tensor | None = None
 
 
 def stack(examples: Sequence[Example]) -> tuple[Tensor, Tensor | None]:

@@ -48,6 +48,7 @@ class TrainingLoader:
 
     Attributes:
         share: the slice of every batch that this process takes.
+        unlabelled_share: None: nothing stands beside its batches, see `symae.data.beside`.
         unreadable: path -> cause of what could not be read, known so far.
         data_wait: seconds that training has waited for batches.
         resident: whether the images live on the device.
@@ -77,6 +78,7 @@ class TrainingLoader:
         self._steps = count_steps(len(dataset), batch_size, repeats)
         self._draw = partial(draw_epoch, len(dataset), batch_size, repeats=repeats, flip=flip, seed=seed)
         self.share = Share.of(min(batch_size, repeats * len(dataset)), rank, world_size)
+        self.unlabelled_share: Share | None = None
         self.unreadable: dict[str, str] = {}
         self.data_wait = 0.0
         resident = load_resident(
@@ -96,6 +98,11 @@ class TrainingLoader:
     def __len__(self) -> int:
         """Count the batches of an epoch; a last partial one is left out, unless it is the only one."""
         return self._steps
+
+    @property
+    def images_a_step(self) -> int:
+        """How many images all processes take in together at each step."""
+        return self.share.whole
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch, from batch `start` on.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from symae.augmentation import Augmentation
 from symae.corruption import BigBlock, GaussianNoise, Mixture, SmallBlocks
 from symae.networks import network1
 from symae.recipes.spec import Recipe
@@ -48,6 +49,23 @@ CLASSIFY = dataclasses.replace(
     pretrained_by="pretrain",
 )
 
+SEMI = dataclasses.replace(
+    CLASSIFY,
+    name="classify-semi",
+    summary="the same, learning from images without labels, too: --unlabelled",
+    batch_size=32,
+    unlabelled=96,
+    average=0.99,
+    schedule="cosine",
+    milestones=(),
+    warmup=1,
+    augmentation=Augmentation(
+        shift=4, rotation=15, scale=0.2, shear=10, brightness=0.3, contrast=0.3, saturation=0.3, mix="cutmix"
+    ),
+    corruption=BigBlock(),
+    corruption_probability=0.5,
+)
+
 MULTI_LABEL = dataclasses.replace(
     CLASSIFY,
     name="classify-multi",
@@ -67,4 +85,4 @@ SEGMENT = dataclasses.replace(
     test_crops="whole",
 )
 
-ROWS = (PRETRAIN, CLASSIFY, MULTI_LABEL, SEGMENT)
+ROWS = (PRETRAIN, CLASSIFY, SEMI, MULTI_LABEL, SEGMENT)

@@ -47,6 +47,8 @@ def flat(recipe: Recipe) -> dict[str, Any]:
 def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
     """Apply settings such as "epochs=10", "network.width=0.25" or "corruption.kind=big-block", in order.
 
+    Only what comes out of all of them must fit together: a larger crop may be asked for before the larger size.
+
     Args:
         recipe: stays as it is.
         settings: "key=value", keys dotted, values JSON or plain text.
@@ -54,14 +56,22 @@ def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
     Raises:
         RecipeError: no "=", an unknown key (the nearest is named), or a value that does not fit.
     """
+    values = to_dict(recipe)
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
             raise RecipeError(f"--set {setting!r} has no value: write key=value, e.g. --set epochs=10")
-        values = to_dict(recipe)
         _assign(values, key.strip(), _parse(text))
-        recipe = from_dict(values)
-    return recipe
+        values = _completed(values)
+    return from_dict(values)
+
+
+def _completed(values: dict[str, Any]) -> dict[str, Any]:
+    """Add what a setting brings along, e.g. the other values of another damage; as they are if they do not fit yet."""
+    try:
+        return to_dict(from_dict(values))
+    except RecipeError:
+        return values
 
 
 def _parse(text: str) -> Any:

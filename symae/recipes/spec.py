@@ -77,6 +77,10 @@ class Recipe:
             than by squares.
         label_smoothing: share of each target that is spread evenly over the classes, in [0, 1); classifiers alone.
         multi_label: classes of a classifier are independent of each other.
+        unlabelled: images without labels that each step learns from beside its batch, see `symae.self_training`, over
+            all devices together; 0: none. Classifiers of one class an image alone, and with an `average`.
+        certainty: the probability above which the averaged weights' class of an unlabelled image is taken for its
+            label, in (0, 1).
         labels: size of a class-balanced, seeded subset of the training images; None: all.
         fold: one of STL-10's ten folds, 0..9; None: all training images.
         only_classes: names of the classes whose images are taken, so that pre-training can be on one kind of images;
@@ -128,6 +132,8 @@ class Recipe:
     loss: Literal["image", "masked", "psnr", "rmse"] = "image"
     label_smoothing: float = 0.0
     multi_label: bool = False
+    unlabelled: int = 0
+    certainty: float = 0.95
     labels: int | None = None
     fold: int | None = None
     only_classes: tuple[str, ...] = ()
@@ -161,7 +167,7 @@ class Recipe:
         for name in positive:
             if not getattr(self, name) > 0:
                 raise RecipeError(f"{name} must be > 0, got {getattr(self, name)}")
-        for name in ("hold_epochs", "warmup", "weight_decay", "clip"):
+        for name in ("hold_epochs", "warmup", "weight_decay", "clip", "unlabelled"):
             if not getattr(self, name) >= 0:
                 raise RecipeError(f"{name} must be >= 0, got {getattr(self, name)}")
         if isinstance(self.test_crops, int) and self.test_crops < 1:
@@ -175,6 +181,12 @@ class Recipe:
             raise RecipeError(f"label_smoothing must be in [0, 1), e.g. 0.1, got {self.label_smoothing}")
         if (self.augmentation.mixes or self.label_smoothing) and (self.stage != "classify" or self.multi_label):
             raise RecipeError("augmentation.mix and label_smoothing are for classifiers of one class an image")
+        if not 0 < self.certainty < 1:
+            raise RecipeError(f"certainty must be in (0, 1), e.g. 0.95, got {self.certainty}")
+        if self.unlabelled and (self.stage != "classify" or self.multi_label):
+            raise RecipeError("unlabelled images are for classifiers of one class an image: leave unlabelled at 0")
+        if self.unlabelled and not self.average:
+            raise RecipeError("unlabelled images get their classes from averaged weights: --set average=0.999")
         if self.resize is not None and self.resize < self.crop:
             raise RecipeError(f"resize ({self.resize}) must be at least the crop ({self.crop})")
         if self.loss == "masked" and not isinstance(self.corruption, BigBlock | SmallBlocks):
@@ -205,6 +217,7 @@ class Recipe:
             warmup=min(self.warmup, 0.5),
             hold_epochs=min(self.hold_epochs, 1),
             batch_size=8,
+            unlabelled=min(self.unlabelled, 8),
             crop=min(self.crop, 29),
             resize=None if self.resize is None else 32,
             labels=None if self.labels is None else 10,

@@ -27,6 +27,7 @@ __all__ = [
 NONE = "—"
 METRICS = {
     "accuracy": "accuracy, %",
+    "certain": "certain of the unlabelled images, %",
     "mean_average_precision": "mean average precision, %",
     "mean_iou": "mean IoU, %",
     "pixel_accuracy": "pixel accuracy, %",

@@ -19,6 +19,7 @@ def repeat(record: Record) -> tuple[str, ...]:
     """What trains the same once more, beside this run, with the source that it was trained with."""
     run = record.run
     words = ["symae", "train", run.recipe.name, "--data", run.data]
+    words += [] if run.unlabelled is None else ["--unlabelled", run.unlabelled]
     words += [] if run.init is None else ["--init", str(run.init)]
     words += ["--out", f"{run.path}-again", "--seed", str(run.seed)]
     words += [word for setting in settings(_changes(record)) for word in ("--set", setting)]

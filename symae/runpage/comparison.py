@@ -100,6 +100,7 @@ def _origin(record: Record) -> dict[str, str]:
     return {
         "recipe": run.recipe.name,
         "data": run.data,
+        "data without labels": NONE if run.unlabelled is None else run.unlabelled,
         "starts from": NONE if run.init is None else str(run.init),
         "seed": str(run.seed),
         "device": str((last.device if last else "") or record.origin.get("device") or NONE),
@@ -115,7 +116,8 @@ def _results(found: Comparison) -> tuple[Line, ...]:
         if name.removeprefix(SEEN) != "psnr_input":
             write = "{:.4f}" if name.endswith("ssim") else "{:.2f}"
             values = [_kept(record, name) for record in records]
-            measured_lines.append(_numbers(found, named(name), values, write.format, better=max))
+            better = None if name == "certain" else max  # to be certain is not yet to be right
+            measured_lines.append(_numbers(found, named(name), values, write.format, better=better))
     losses = [record.metrics.last("loss") for record in records]
     return (
         Line("state", tuple(record.state for record in records)),

@@ -32,7 +32,8 @@ class Facts:
     """Amounts of a training; None: not known.
 
     Attributes:
-        images: that were seen, each time counted.
+        images: that were seen, each time counted; those without labels, too.
+        guessed: those of them that the averaged weights looked at first, see `symae.self_training`.
         training: seconds of training, without validation, saving and start.
         elapsed: seconds from each start to its end, together; None for a run that began before they were kept.
         device_hours: hours of all devices; of the training alone where more is not known.
@@ -43,6 +44,7 @@ class Facts:
     """
 
     images: int
+    guessed: int
     training: float
     elapsed: float | None
     device_hours: float
@@ -54,12 +56,12 @@ class Facts:
     @property
     def flops(self) -> int:
         """Estimated floating point operations of the whole training."""
-        return BACKWARD * self.forward * self.images
+        return self.forward * (BACKWARD * self.images + self.guessed)
 
     @property
     def speed(self) -> float | None:
         """Estimated floating point operations a second of training."""
-        return None if self.rate is None else BACKWARD * self.forward * self.rate
+        return None if self.rate is None or not self.images else self.flops / self.images * self.rate
 
     def kwh(self, price: Price) -> float | None:
         """Energy, where the power is told."""
@@ -86,7 +88,8 @@ def facts_of(record: Record) -> Facts:
     elapsed = sum(session.seconds for session in watched) if watched else None
     hours = sum(session.seconds * session.processes for session in watched) / 3600 if watched else training / 3600
     return Facts(
-        images=steps * batch,
+        images=steps * (batch + recipe.unlabelled),
+        guessed=steps * recipe.unlabelled,
         training=training,
         elapsed=elapsed,
         device_hours=hours,

@@ -132,6 +132,7 @@ def _origin(record: Record) -> tuple[tuple[str, str], ...]:
     threads = f", {last.threads} threads" if last and last.threads else ""
     rows = (
         ("data", run.data),
+        ("data without labels", run.unlabelled or ""),
         ("images", images),
         ("fingerprint", run.fingerprint),
         ("starts from", "fresh weights" if run.init is None else str(run.init)),

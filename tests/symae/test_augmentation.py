@@ -48,6 +48,18 @@ def test_same_generator_state_same_output_and_another_gives_another(augmentation
     assert augmentation.varies
 
 
+@pytest.mark.parametrize("augmentation", MIXES, ids=str)
+def test_shares_are_mixed_as_the_classes_that_they_say(augmentation):
+    shares = torch.nn.functional.one_hot(labels(), 5).float()
+    plain, given = apply(augmentation, images(), labels()), apply(augmentation, images(), shares)
+    assert torch.equal(plain.images, given.images)
+    assert torch.equal(plain.targets, given.targets)
+    shares[0] = 0  # an image of which nothing is known
+    known = apply(augmentation, images(), shares).targets.sum(1)
+    assert known.min() >= 0 and known.max() <= 1 + 1e-6
+    assert (known < 0.999).any()
+
+
 @pytest.mark.parametrize("augmentation", [*MOVES, *COLOURS, *MIXES], ids=str)
 def test_slices_of_a_batch_are_varied_as_the_whole(augmentation):
     x, y = images(7), labels(7)

@@ -95,6 +95,19 @@ def test_two_processes_classify_as_one_with_parts_held_and_images_mixed(class_fo
     same(one.path, two.path)
 
 
+def test_two_processes_learn_without_labels_as_one(class_folder, tmp_path):
+    settings = (*STEADY, "epochs=2", "batch_size=10", "unlabelled=6", "average=0.9", "certainty=0.501")
+    settings = (*settings, "augmentation.mix=cutmix", "augmentation.shift=2", "corruption_probability=0.5")
+    one, two = (
+        train(
+            request(class_folder, tmp_path / str(devices), "classify", settings=settings, devices=devices),
+            say=quiet,
+        )
+        for devices in (1, 2)
+    )
+    same(one.path, two.path)
+
+
 def test_a_run_goes_on_with_more_and_with_fewer_processes(class_folder, tmp_path):
     settings = (*STEADY, "average=0.9", "schedule=cosine", "warmup=0.5", "batch_size=8")
     whole = train(request(class_folder / "train", tmp_path / "whole", settings=(*settings, "epochs=3")), say=quiet)

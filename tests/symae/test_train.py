@@ -13,7 +13,7 @@ from symae.errors import DataError, DivergenceError, Interrupted, RecipeError, R
 from symae.evaluate import Measured
 from symae.module import TrainingModule
 from symae.recipes import find
-from symae.request import Request, open_part, resolve
+from symae.request import Request, open_part, open_unlabelled, resolve
 from symae.run import Run, create
 from symae.train import train
 from symae.weights import load, load_card, load_tensors
@@ -53,9 +53,13 @@ def same_state(first: Path, second: Path) -> None:
     assert all(torch.equal(weights[name], other_weights[name]) for name in weights)
 
 
-def losses(run: Path) -> list[tuple[str, str]]:
+def rows(run: Path) -> list[dict[str, str]]:
     with (run / "metrics.csv").open() as file:
-        return [(row["epoch"], row["loss"]) for row in csv.DictReader(file)]
+        return list(csv.DictReader(file))
+
+
+def losses(run: Path) -> list[tuple[str, str]]:
+    return [(row["epoch"], row["loss"]) for row in rows(run)]
 
 
 def test_a_run_directory_holds_all_that_is_promised(class_folder, tmp_path):
@@ -94,6 +98,68 @@ def test_interrupted_anywhere_and_resumed_equals_uninterrupted_to_the_bit(
     train(parted, say=quiet)
     same_state(whole.path, parted.out)
     assert losses(whole.path) == losses(parted.out)
+
+
+SEMI = ("unlabelled=6", "average=0.9", "certainty=0.6", "augmentation.mix=cutmix", "augmentation.shift=2")
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_learning_without_labels_is_resumed_to_the_bit(class_folder, map_folder, tmp_path, monkeypatch, steps):
+    settings = ("epochs=3", "batch_size=8", "corruption_probability=0.5", *SEMI)
+    given = {"settings": settings, "unlabelled": str(map_folder / "images")}
+    whole = train(request(class_folder, tmp_path / "whole", "classify", **given), say=quiet)
+    parted = request(class_folder, tmp_path / "parted", "classify", resume=True, **given)
+    with monkeypatch.context() as patch:
+        stop_after(patch, steps)
+        with pytest.raises(Interrupted):
+            train(parted, say=quiet)
+    again = dataclasses.replace(parted, unlabelled=None, data=None)  # the run knows
+    train(again, say=quiet)
+    same_state(whole.path, parted.out)
+    assert (whole.path / "metrics.csv").read_text().splitlines()[0].split(",").count("certain") == 1
+    assert [row["certain"] for row in rows(whole.path)] == [row["certain"] for row in rows(parted.out)]
+    assert losses(whole.path) == losses(parted.out)
+
+
+def test_who_is_certain_learns_from_what_has_no_labels(class_folder, tmp_path):
+    news: list[str] = []
+    plain = ("epochs=2", "batch_size=8", "average=0.9")
+    settings = (*plain, "unlabelled=6", "certainty=0.5001")  # of two classes one always is
+    with_others = train(request(class_folder, tmp_path / "with", "classify", settings=settings), say=news.append)
+    without = train(request(class_folder, tmp_path / "without", "classify", settings=plain), say=quiet)
+    assert any("and 19 without labels" in line for line in news), news
+    assert {float(row["certain"]) for row in rows(with_others.path)} == {100.0}
+    first, second = (load_tensors(run.path)["encoder.convolutions.0.weight"] for run in (with_others, without))
+    assert not torch.equal(first, second)
+
+
+def test_other_images_without_labels_are_noticed_on_resume(class_folder, map_folder, tmp_path):
+    settings = ("epochs=2", *SEMI)
+    first = request(
+        class_folder, tmp_path / "run", "classify", settings=settings, unlabelled=str(map_folder / "images")
+    )
+    train(first, say=quiet)
+    more = dataclasses.replace(first, settings=("epochs=3",), resume=True, unlabelled=str(class_folder))
+    with pytest.raises(RunError, match="not those that"):
+        train(more, say=quiet)
+
+
+def test_images_without_labels_that_nobody_would_look_at_are_refused(class_folder, tmp_path):
+    with pytest.raises(RunError, match=r"--unlabelled .* leave it out, take classify-semi"):
+        train(request(class_folder, tmp_path / "run", "classify", unlabelled="photos"), say=quiet)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("labels", [None, 8])
+def test_held_out_images_are_never_among_those_without_labels(class_folder, labels):
+    recipe = dataclasses.replace(find("classify"), validation=0.25, labels=labels, unlabelled=4, average=0.9)
+    parts = (
+        open_part(recipe, str(class_folder / "train"), "validation", 3),
+        open_unlabelled(recipe, str(class_folder / "train"), None, 3),
+    )
+    held_out, unlabelled = ({part.path(i) for i in range(len(part))} for part in parts)
+    assert len(held_out) == 6 and len(unlabelled) == 18
+    assert not held_out & unlabelled
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon", "sgd"])

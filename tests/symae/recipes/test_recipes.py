@@ -46,7 +46,10 @@ def test_a_cosine_rises_in_the_warmup_and_falls_to_nothing():
 
 @pytest.mark.parametrize(
     "change",
-    [{"taken_rate": 0}, {"warmup": -1}, {"average": 1.0}, {"clip": -1}, {"loss": "masked"}, {"label_smoothing": 1}],
+    [
+        *({"taken_rate": 0}, {"warmup": -1}, {"average": 1.0}, {"clip": -1}, {"loss": "masked"}),
+        *({"label_smoothing": 1}, {"certainty": 0}, {"certainty": 1.0}, {"unlabelled": -1}),
+    ],
 )
 def test_values_out_of_range_are_refused(change):
     with pytest.raises(RecipeError):
@@ -59,6 +62,16 @@ def test_mixing_and_smoothing_are_for_single_classes(setting):
     for name in ("pretrain", "classify-multi", "segment"):
         with pytest.raises(RecipeError, match="one class an image"):
             override(find(name), [setting])
+
+
+def test_learning_without_labels_is_for_single_classes_and_needs_an_average():
+    asked = ["unlabelled=64", "average=0.99"]
+    assert override(find("classify"), asked).unlabelled == 64
+    for name in ("pretrain", "classify-multi", "segment"):
+        with pytest.raises(RecipeError, match="classifiers of one class an image"):
+            override(find(name), asked)
+    with pytest.raises(RecipeError, match="--set average"):
+        override(find("classify"), asked[:1])
 
 
 @pytest.fixture(scope="session")

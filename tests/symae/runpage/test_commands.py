@@ -1,3 +1,4 @@
+import dataclasses
 import shlex
 
 import pytest
@@ -18,6 +19,7 @@ def request_of(command, **changes):
         data=given.get("--data"),
         out=given["--out"],
         init=given.get("--init"),
+        unlabelled=given.get("--unlabelled"),
         settings=[value for name, value in options if name == "--set"],
         seed=int(given["--seed"]),
         device=given["--device"],
@@ -30,6 +32,15 @@ def test_what_repeats_a_run_asks_for_the_same(runs, name):
     plan = resolve(request_of(repeat(record)[-1]))
     assert plan.recipe == record.run.recipe
     assert (plan.data, plan.seed, str(plan.init)) == (record.run.data, record.run.seed, str(record.run.init))
+
+
+def test_images_without_labels_are_named_again(runs):
+    record = read_record(runs["classify"])
+    run = dataclasses.replace(
+        record.run, unlabelled="photos", recipe=dataclasses.replace(record.run.recipe, average=0.9, unlabelled=4)
+    )
+    plan = resolve(request_of(repeat(dataclasses.replace(record, run=run))[-1]))
+    assert (plan.unlabelled, plan.recipe.unlabelled) == ("photos", 4)
 
 
 def test_a_network_that_came_with_the_weights_is_not_asked_for_again(runs):

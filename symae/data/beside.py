@@ -1,0 +1,89 @@
+"""Batches of images with labels, each with a batch of images without labels beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from typing import Protocol
+
+from symae.data.batch import Batch
+from symae.data.pipeline import TrainingLoader
+from symae.randomness import Share
+
+__all__ = ["Loader", "WithUnlabelled"]
+
+
+class Loader(Protocol):
+    """What a training asks of whatever loads its batches; see `TrainingLoader`."""
+
+    @property
+    def share(self) -> Share:
+        """The slice of every batch that this process takes."""
+
+    @property
+    def unlabelled_share(self) -> Share | None:
+        """That of the unlabelled images beside every batch; None: there are none."""
+
+    @property
+    def images_a_step(self) -> int:
+        """How many images all processes take in together at each step."""
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """Path -> cause of what could not be read, known so far."""
+
+    @property
+    def data_wait(self) -> float:
+        """Seconds that training has waited for batches."""
+
+    def __len__(self) -> int: ...
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch, from batch `start` on."""
+
+
+class WithUnlabelled:
+    """Sets images without labels beside every batch of those that have some.
+
+    An epoch is one of the labelled images. The others go round at a pace of their own: which of them stand beside a
+    batch follows from the number of the step since the training began, so that a run that is continued sees the same.
+
+    Args:
+        labelled: says how many steps an epoch has.
+        unlabelled: its targets, if it has any, are not looked at.
+    """
+
+    def __init__(self, labelled: TrainingLoader, unlabelled: TrainingLoader) -> None:
+        self._labelled = labelled
+        self._unlabelled = unlabelled
+        self.share = labelled.share
+        self.unlabelled_share: Share | None = unlabelled.share
+        self.images_a_step = labelled.images_a_step + unlabelled.images_a_step
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """Path -> cause of what could not be read, known so far."""
+        return {**self._labelled.unreadable, **self._unlabelled.unreadable}
+
+    @property
+    def data_wait(self) -> float:
+        """Seconds that training has waited for batches."""
+        return self._labelled.data_wait + self._unlabelled.data_wait
+
+    def __len__(self) -> int:
+        """Count the batches of an epoch."""
+        return len(self._labelled)
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch, from batch `start` on; one epoch at a time."""
+        with closing(self._others(epoch * len(self) + start)) as others:
+            for batch in self._labelled.batches(epoch, start):
+                yield dataclasses.replace(batch, unlabelled=next(others).images)
+
+    def _others(self, first: int) -> Generator[Batch]:
+        """The batches without labels from a step of the training on, without end."""
+        turn, start = divmod(first, len(self._unlabelled))
+        while True:
+            yield from self._unlabelled.batches(turn, start)
+            turn, start = turn + 1, 0
