@@ -125,4 +125,5 @@ def _loader(
     labelled = load(training, recipe.batch_size, plan.seed, recipe.repeats)
     if unlabelled is None:
         return labelled
-    return WithUnlabelled(labelled, load(unlabelled, recipe.unlabelled, derive_seed(plan.seed, "unlabelled"), 1))
+    others = load(unlabelled, recipe.unlabelled, derive_seed(plan.seed, "unlabelled"), 1)
+    return WithUnlabelled(labelled, others, recipe.labels_first)

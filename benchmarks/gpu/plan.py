@@ -189,7 +189,5 @@ def _cost(recipe: Recipe, data: str | None) -> tuple[float, int]:
         images = recipe.labels or len(open_part(recipe, str(data), "train", 0))
     steps = count_steps(images, recipe.batch_size, recipe.repeats) * recipe.epochs if images else 0
     forward = recipe.network.flops(recipe.crop, recipe.crop, decoder=recipe.stage != "classify")
-    batch = (
-        3 * min(recipe.repeats * images, recipe.batch_size) + 4 * recipe.unlabelled
-    )  # whose classes are guessed first
-    return float(forward * steps * batch), steps
+    guessed = recipe.unlabelled * max(0, 1 - recipe.labels_first / recipe.epochs)  # in the mean, each with a pass more
+    return forward * steps * (3 * min(recipe.repeats * images, recipe.batch_size) + 4 * guessed), steps

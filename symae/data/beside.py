@@ -47,19 +47,26 @@ class WithUnlabelled:
     """Sets images without labels beside every batch of those that have some.
 
     An epoch is one of the labelled images. The others go round at a pace of their own: which of them stand beside a
-    batch follows from the number of the step since the training began, so that a run that is continued sees the same.
+    batch follows from the number of the step alone, so that a run that is continued sees the same.
 
     Args:
         labelled: says how many steps an epoch has.
         unlabelled: its targets, if it has any, are not looked at.
+        first: the first epoch that has them; those before have labelled images alone.
     """
 
-    def __init__(self, labelled: TrainingLoader, unlabelled: TrainingLoader) -> None:
+    def __init__(self, labelled: TrainingLoader, unlabelled: TrainingLoader, first: int = 0) -> None:
         self._labelled = labelled
         self._unlabelled = unlabelled
+        self._first = first
+        self._beside = not first
         self.share = labelled.share
         self.unlabelled_share: Share | None = unlabelled.share
-        self.images_a_step = labelled.images_a_step + unlabelled.images_a_step
+
+    @property
+    def images_a_step(self) -> int:
+        """How many images all processes take in together at each step of the epoch that is under way."""
+        return self._labelled.images_a_step + (self._unlabelled.images_a_step if self._beside else 0)
 
     @property
     def unreadable(self) -> dict[str, str]:
@@ -77,13 +84,17 @@ class WithUnlabelled:
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch, from batch `start` on; one epoch at a time."""
-        with closing(self._others(epoch * len(self) + start)) as others:
+        self._beside = epoch >= self._first
+        if not self._beside:
+            yield from self._labelled.batches(epoch, start)
+            return
+        with closing(self._others((epoch - self._first) * len(self) + start)) as others:
             for batch in self._labelled.batches(epoch, start):
                 yield dataclasses.replace(batch, unlabelled=next(others).images)
 
-    def _others(self, first: int) -> Generator[Batch]:
-        """The batches without labels from a step of the training on, without end."""
-        turn, start = divmod(first, len(self._unlabelled))
+    def _others(self, step: int) -> Generator[Batch]:
+        """The batches without labels from a step on, without end."""
+        turn, start = divmod(step, len(self._unlabelled))
         while True:
             yield from self._unlabelled.batches(turn, start)
             turn, start = turn + 1, 0

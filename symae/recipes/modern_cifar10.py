@@ -36,8 +36,8 @@ paper's, layer by layer, and so are the two stages and the damage of pre-trainin
 - Rows named "semi" learn from all 50,000 images while they are fine-tuned: what the averaged weights are sure of is
   taken for the label (FixMatch, Sohn et al. 2020; see `symae.self_training`). The Improved GAN that is to be beaten
   learns from them in that stage, too. 64 labelled images a step beside 448 others and a certainty of 0.95 are
-  FixMatch's; 320 epochs are 19,840 steps, a fiftieth of its. No label smoothing: who must never be sure of a label is
-  sure of nothing else.
+  FixMatch's; 320 epochs are 19,840 steps, a fiftieth of its, and the first 20 see labelled images alone, since nobody
+  is sure of anything yet. No label smoothing: who must never be sure of a label is sure of nothing else.
 - bfloat16 in the convolutions, several times faster on a large GPU. On a CPU say `--set precision=32-true`.
 
 Rows from scratch and pre-trained differ in two things alone: the start of the encoder, and how it is treated. It is
@@ -119,6 +119,7 @@ def _with_unlabelled(recipe: Recipe) -> Recipe:
         summary=recipe.summary.replace("4,000 labels", "4,000 labels beside 50,000 images without"),
         batch_size=64,
         unlabelled=448,
+        labels_first=20,
         certainty=0.95,
         epochs=320,
         label_smoothing=0.0,

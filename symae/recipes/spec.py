@@ -79,6 +79,8 @@ class Recipe:
         multi_label: classes of a classifier are independent of each other.
         unlabelled: images without labels that each step learns from beside its batch, see `symae.self_training`, over
             all devices together; 0: none. Classifiers of one class an image alone, and with an `average`.
+        labels_first: epochs at the start that learn from the labelled images alone: until there is something to be
+            certain of, the others cost time and teach nothing.
         certainty: the probability above which the averaged weights' class of an unlabelled image is taken for its
             label, in (0, 1).
         labels: size of a class-balanced, seeded subset of the training images; None: all.
@@ -133,6 +135,7 @@ class Recipe:
     label_smoothing: float = 0.0
     multi_label: bool = False
     unlabelled: int = 0
+    labels_first: int = 0
     certainty: float = 0.95
     labels: int | None = None
     fold: int | None = None
@@ -167,7 +170,7 @@ class Recipe:
         for name in positive:
             if not getattr(self, name) > 0:
                 raise RecipeError(f"{name} must be > 0, got {getattr(self, name)}")
-        for name in ("hold_epochs", "warmup", "weight_decay", "clip", "unlabelled"):
+        for name in ("hold_epochs", "warmup", "weight_decay", "clip", "unlabelled", "labels_first"):
             if not getattr(self, name) >= 0:
                 raise RecipeError(f"{name} must be >= 0, got {getattr(self, name)}")
         if isinstance(self.test_crops, int) and self.test_crops < 1:
@@ -218,6 +221,7 @@ class Recipe:
             hold_epochs=min(self.hold_epochs, 1),
             batch_size=8,
             unlabelled=min(self.unlabelled, 8),
+            labels_first=min(self.labels_first, 1),
             crop=min(self.crop, 29),
             resize=None if self.resize is None else 32,
             labels=None if self.labels is None else 10,

@@ -82,14 +82,16 @@ def facts_of(record: Record) -> Facts:
     images = recipe.repeats * sessions[-1].images if sessions else 0  # 0: not known
     batch = min(recipe.batch_size, images or recipe.batch_size)
     steps = int(metrics.rows[-1]["step"]) if metrics.rows else 0
+    alone = max((int(row["step"]) for row in metrics.rows if int(row["epoch"]) <= recipe.labels_first), default=0)
+    guessed = (steps - alone) * recipe.unlabelled
     rates = [value for _, value in metrics.series("images_per_second")]
     timed = training > 0 and bool(rates)
     watched = sessions if sessions and sessions[0].first == 0 else ()  # those of an older run tell of its end alone
     elapsed = sum(session.seconds for session in watched) if watched else None
     hours = sum(session.seconds * session.processes for session in watched) / 3600 if watched else training / 3600
     return Facts(
-        images=steps * (batch + recipe.unlabelled),
-        guessed=steps * recipe.unlabelled,
+        images=steps * batch + guessed,
+        guessed=guessed,
         training=training,
         elapsed=elapsed,
         device_hours=hours,

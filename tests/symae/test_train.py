@@ -103,9 +103,9 @@ def test_interrupted_anywhere_and_resumed_equals_uninterrupted_to_the_bit(
 SEMI = ("unlabelled=6", "average=0.9", "certainty=0.6", "augmentation.mix=cutmix", "augmentation.shift=2")
 
 
-@pytest.mark.parametrize("steps", [1, 3])
-def test_learning_without_labels_is_resumed_to_the_bit(class_folder, map_folder, tmp_path, monkeypatch, steps):
-    settings = ("epochs=3", "batch_size=8", "corruption_probability=0.5", *SEMI)
+@pytest.mark.parametrize(("steps", "first"), [(1, 0), (3, 0), (3, 1)])
+def test_learning_without_labels_is_resumed_to_the_bit(class_folder, map_folder, tmp_path, monkeypatch, steps, first):
+    settings = ("epochs=3", "batch_size=8", "corruption_probability=0.5", f"labels_first={first}", *SEMI)
     given = {"settings": settings, "unlabelled": str(map_folder / "images")}
     whole = train(request(class_folder, tmp_path / "whole", "classify", **given), say=quiet)
     parted = request(class_folder, tmp_path / "parted", "classify", resume=True, **given)

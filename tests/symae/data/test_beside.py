@@ -16,9 +16,9 @@ def loader(data, target, batch_size, seed=0, **changes) -> TrainingLoader:
     return TrainingLoader(dataset, batch_size=batch_size, seed=seed, **settings)
 
 
-def both(class_folder, unlabelled=5, **changes) -> WithUnlabelled:
+def both(class_folder, first=0, **changes) -> WithUnlabelled:
     labelled = loader(class_folder, Target.CLASS, 8, **changes)
-    return WithUnlabelled(labelled, loader(class_folder, Target.NONE, unlabelled, seed=1, **changes))
+    return WithUnlabelled(labelled, loader(class_folder, Target.NONE, 5, seed=1, **changes), first)
 
 
 def equal(one, other) -> bool:
@@ -45,6 +45,19 @@ def test_taken_up_anywhere_the_same_images_follow(class_folder, resident_bytes, 
     found = [batch for number in range(epoch, 3) for batch in taken_up.batches(number, start if number == epoch else 0)]
     assert len(found) == len(expected) == 9 - 3 * epoch - start
     assert all(map(equal, found, expected))
+
+
+def test_the_first_epochs_may_have_none_and_the_others_begin_after_them(class_folder):
+    later, whole = both(class_folder, first=2), both(class_folder)
+    for epoch in (0, 1):
+        plain = [(batch.images, batch.targets) for batch in whole.batches(epoch)]
+        for batch, (images, targets) in zip(later.batches(epoch), plain, strict=True):
+            assert batch.unlabelled is None
+            assert torch.equal(batch.images, images) and torch.equal(batch.targets, targets)
+        assert later.images_a_step == 8
+    beside = [batch.unlabelled for batch in whole.batches(0)]
+    assert all(torch.equal(b.unlabelled, other) for b, other in zip(later.batches(2), beside, strict=True))
+    assert later.images_a_step == 13
 
 
 def test_they_go_round_at_their_own_pace_and_each_comes_once_a_turn(class_folder):

@@ -31,7 +31,7 @@ def test_rows_from_scratch_and_pre_trained_differ_in_the_start_alone():
 
 
 def test_rows_that_learn_without_labels_are_the_others_but_for_that():
-    changed = {"name", "summary", "batch_size", "unlabelled", "certainty", "epochs", "label_smoothing"}
+    changed = {"name", "summary", "batch_size", "unlabelled", "labels_first", "certainty", "epochs", "label_smoothing"}
     for plain, semi in zip(TABLE.rows[:2], TABLE.rows[2:4], strict=True):
         before, after = dataclasses.asdict(plain), dataclasses.asdict(semi)
         assert {name for name in before if before[name] != after[name]} <= changed
