@@ -13,7 +13,7 @@ from onnxruntime import InferenceSession
 
 from export.half import halve, halve_weights
 from export.loss import UNITS, Loss, loss, open_graph, speed
-from export.quantize import METHODS, quantise
+from export.quantize import METHODS, endings, quantise
 from export.samples import Sample
 from export.verify import feeds
 from serve.metadata import KEY, Kind, ModelMetadata
@@ -75,6 +75,8 @@ def reduce(
 ) -> Reduced:
     """Make the graph of lower precision that loses the least, and measure it.
 
+    Where int8 loses more than is allowed, more of the graph's end stays in fp32; see `export.quantize`.
+
     Args:
         model: in fp32, verified.
         precision: "fp16"; "fp16-weights", which computes in fp32; or "int8" for CPUs.
@@ -86,17 +88,18 @@ def reduce(
         VerificationError: more is lost, or an output has another shape or values that are no numbers.
     """
     about, exact = _about(model), open_graph(model)
-    made = [
-        (loss(exact, session, held_out), session, graph, method)
-        for method, graph in _candidates(model, about.kind, precision, calibration)
-        for session in [open_graph(graph)]
-    ]
+    allowed, made = limits.of(about.kind), list[tuple[Loss, InferenceSession, onnx.ModelProto, str]]()
+    for candidates in _candidates(model, about.kind, precision, calibration):
+        for method, graph in candidates:
+            session = open_graph(graph)
+            made.append((loss(exact, session, held_out), session, graph, method))
+        if min(lost.value for lost, *_ in made) <= allowed:
+            break
     lost, session, graph, method = min(made, key=lambda candidate: candidate[0].value)
     _check_shapes(exact, session, about)
     found = Reduced(
         graph, lost, speed(exact, session, held_out[0]), graph.ByteSize() / model.ByteSize(), f"{precision}, {method}"
     )
-    allowed = limits.of(about.kind)
     if not lost.value <= allowed:
         option = "--max-loss-db" if lost.unit == "dB" else "--max-loss-points"
         raise VerificationError(
@@ -107,16 +110,21 @@ def reduce(
     return found
 
 
+Candidates = Iterator[tuple[str, onnx.ModelProto]]  # how each was made, and its graph
+
+
 def _candidates(
     model: onnx.ModelProto, kind: Kind, precision: Lower, calibration: Sequence[Sample]
-) -> Iterator[tuple[str, onnx.ModelProto]]:
+) -> Iterator[Candidates]:
+    """Groups of graphs, the fastest first."""
     if precision != "int8":
-        yield "rounded", halve(model) if precision == "fp16" else halve_weights(model)
+        yield iter([("rounded", halve(model) if precision == "fp16" else halve_weights(model))])
         return
     names = [value.name for value in model.graph.input]
     images = [{name: sample.inputs[name] for name in names} for sample in calibration]
-    for method in METHODS:
-        yield f"calibrated by {method}", quantise(model, kind, images, method)
+    for number, ending in enumerate(endings(model, kind)):
+        more = f", layers in fp32 at the end: {ending}" if number else ""
+        yield ((f"calibrated by {method}{more}", quantise(model, kind, images, method, ending)) for method in METHODS)
 
 
 def _check_shapes(exact: InferenceSession, reduced: InferenceSession, about: ModelMetadata) -> None:

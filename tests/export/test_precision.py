@@ -50,6 +50,17 @@ def test_more_than_may_be_lost_is_refused_with_its_figures(exported):
         reduce(graph, "int8", list(samples()), list(samples()), Limits(points=1e-9))
 
 
+def test_more_of_the_end_stays_in_fp32_where_too_much_is_lost_and_only_there(exported, monkeypatch):
+    graph = exported("small", "pretrain")[1]["autoencoder"]
+    given = graph, "int8", list(samples(1)), list(samples(1))
+    for allowed, expected, tried in ((0.5, "percentile", 2), (0.2, "min-max, layers in fp32 at the end: 2", 4)):
+        losses = iter([0.6, 0.4, 0.1, 0.3])
+        monkeypatch.setattr("export.precision.loss", lambda *_, it=losses: Loss(next(it), "dB", "PSNR", 4))
+        found = reduce(*given, Limits(decibels=allowed))
+        assert found.method == f"int8, calibrated by {expected}"
+        assert len(list(losses)) == 4 - tried
+
+
 def test_a_graph_that_computes_no_numbers_is_refused(exported, monkeypatch):
     def damaged(graph):
         copy = onnx.ModelProto.FromString(graph.SerializeToString())

@@ -1,10 +1,11 @@
 import collections
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
-from export.quantize import METHODS, quantise
+from export.quantize import METHODS, endings, quantise
 from export.repository import config_text
 
 
@@ -38,6 +39,28 @@ def test_an_autoencoder_is_quantised_between_its_first_layer_and_its_last(export
     assert from_int8 == [False, *[True] * (len(layers) - 2), False]
     before, after = (session(model).run(None, feeds[0])[0].astype(int) for model in (graph, quantised))
     assert np.abs(before - after).mean() < 8
+
+
+def test_another_layer_may_stay_in_fp32_at_the_end(exported, feeds):
+    graph = exported("small", "pretrain")[1]["autoencoder"]
+    assert endings(graph, "autoencoder") == (1, 2)
+    quantised = quantise(graph, "autoencoder", feeds, "min-max", 2)
+    producers = {name for node in quantised.graph.node for name in node.output}
+    layers = [node.input[1] in producers for node in quantised.graph.node if node.op_type == "Conv"]
+    assert layers == [False, *[True] * (len(layers) - 3), False, False]
+    exact, few, more = (
+        session(model).run(None, feeds[0])[0].astype(int)
+        for model in (graph, quantise(graph, "autoencoder", feeds, "min-max"), quantised)
+    )
+    assert np.abs(more - exact).mean() <= np.abs(few - exact).mean()
+
+
+def test_what_nothing_would_be_left_of_is_not_offered(exported):
+    whole = exported("small", "pretrain")[1]["encoder"]
+    assert endings(whole, "encoder") == (0, 1)
+    encoder = onnx.ModelProto.FromString(whole.SerializeToString())
+    del encoder.graph.node[:]
+    assert endings(encoder, "encoder") == (0,)
 
 
 def test_weights_keep_clear_of_saturation(exported, feeds):
