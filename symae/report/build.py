@@ -9,7 +9,7 @@ from pathlib import Path
 
 from symae.errors import RecipeError
 from symae.recipes import RECIPES, TABLES, Recipe, Table
-from symae.report import probes, restoration
+from symae.report import parity, probes, restoration
 from symae.report.collect import Group, collect
 from symae.report.section import Section
 from symae.report.tables import table_section
@@ -19,6 +19,7 @@ from symae.results import Result, read_results
 __all__ = ["Report", "build_report", "recorded"]
 
 OWN = (probes.NAME, restoration.NAME)  # sections that are more than rows with a number each
+LAST = (parity.NAME,)  # of no table
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,11 @@ def build_report(results: Iterable[Result], names: Sequence[str] = (), tables: M
 
 
 def _order(tables: Mapping[str, Table]) -> list[str]:
-    """The paper's tables, each followed by its stand-ins; figure 3; restoration; what goes beyond the paper."""
+    """The paper's tables, each followed by its stand-ins; figure 3; restoration; what goes beyond the paper; parity."""
     plain = [table for table in tables.values() if table.name not in OWN]
     first = [table for table in plain if table.instead_of not in tables and not table.beyond]
     order = [name for table in first for name in (table.name, *_stand_ins(table.name, plain))]
-    return [*order, *OWN, *(table.name for table in plain if table.name not in order)]
+    return [*order, *OWN, *(table.name for table in plain if table.name not in order), *LAST]
 
 
 def _stand_ins(name: str, tables: Sequence[Table]) -> list[str]:
@@ -84,6 +85,8 @@ def _stand_ins(name: str, tables: Sequence[Table]) -> list[str]:
 def _section(name: str, tables: Mapping[str, Table], groups: Sequence[Group], recipes: Mapping[str, Recipe]) -> Section:
     if name == probes.NAME:
         return probes.figure3(tables, groups, recipes)
+    if name == parity.NAME:
+        return parity.parity(groups)
     if name == restoration.NAME:
         return restoration.restoration(tables, groups, recipes)
     return table_section(tables[name], tables, groups, recipes)

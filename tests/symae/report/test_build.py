@@ -11,12 +11,20 @@ def names(report):
 
 
 def test_order_of_the_sections(tables):
-    assert names(build_report((), (), tables)) == ["table9", "small9", "parts9", "figure3", "restoration", "modern9"]
+    assert names(build_report((), (), tables)) == [
+        "table9",
+        "small9",
+        "parts9",
+        "figure3",
+        "restoration",
+        "modern9",
+        "parity",
+    ]
 
 
 def test_every_table_and_row_of_the_paper_is_in_the_report():
     report = build_report(())
-    assert set(names(report)) == {*TABLES, "figure3", "restoration"}
+    assert set(names(report)) == {*TABLES, "figure3", "restoration", "parity"}
     shown = {cell for section in report.sections for row in section.rows for cell in row.cells}
     assert {recipe.name for table in TABLES.values() for recipe in table.rows} <= shown
     assert report.count("full", "changed") == 0
