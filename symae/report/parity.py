@@ -17,7 +17,7 @@ NOTES = (
     "Networks at full size with drawn weights, in float32 without TF32, as auto-encoder, encoder, classifier of one "
     "class and of several, segmenter (where the first convolution has stride 1): the largest of their differences.",
     "PyTorch: outputs and losses relative to their size, gradients over all weights relative to their norm.",
-    "ONNX Runtime, against PyTorch on both: restored pixels in steps of a byte; features and probabilities as they are.",
+    "ONNX Runtime, against PyTorch on both: restored pixels in steps of a byte; features and probabilities as such.",
 )
 COMMAND = "python benchmarks/gpu_session.py --state STATE --out OUT --jobs parity"
 
