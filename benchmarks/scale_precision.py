@@ -11,7 +11,6 @@ images that this run holds out, with its encoder; where it is not set these line
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ import onnx
 from benchmarks.lines import Line
 from export.half import whole_weights
 from export.loss import open_graph, speed
-from export.precision import Limits, reduce
+from export.precision import Limits, best
 from export.run import export_model
 from export.samples import Sample, draw, images_of
 from serve.metadata import KEY, ModelMetadata
@@ -32,7 +31,6 @@ from serve.repository import find_models
 from serve.shipped import shipped_models
 from symae.data import DataOptions, Dataset, Target, open_dataset
 from symae.data.dataset import spread
-from symae.errors import VerificationError
 from symae.recipes import Recipe, find
 from symae.weights import load
 
@@ -40,7 +38,6 @@ __all__ = ["measure"]
 
 LEAST, ROUNDS = 1.3, 15
 LIMITS = Limits()
-ANY = Limits(math.inf, math.inf)
 PHOTOGRAPH = (1, 321, 481)  # N, H, W
 
 
@@ -61,10 +58,7 @@ def measure(quick: bool) -> Iterator[Line]:
 
 def _lines(name: str, graph: onnx.ModelProto, recipe: Recipe, images: Dataset, quick: bool) -> Iterator[Line]:
     calibration, held_out = draw(recipe, spread(images, 16) if quick else images)
-    try:
-        reduced = reduce(graph, "int8", calibration, held_out, LIMITS)
-    except VerificationError:  # more is lost than is allowed: how much is a line of its own
-        reduced = reduce(graph, "int8", calibration, held_out, ANY)
+    reduced = best(graph, "int8", calibration, held_out, LIMITS)  # what is lost is a line of its own
     exact, fast = open_graph(graph), open_graph(reduced.model)
     rounds = 1 if quick else ROUNDS
     gain, crop = speed(exact, fast, held_out[0], rounds), recipe.crop

@@ -13,13 +13,13 @@ from onnxruntime import InferenceSession
 
 from export.half import halve, halve_weights
 from export.loss import UNITS, Loss, loss, open_graph, speed
-from export.quantize import METHODS, endings, quantise
+from export.quantize import METHODS, Feed, endings, quantise
 from export.samples import Sample
 from export.verify import feeds
 from serve.metadata import KEY, Kind, ModelMetadata
 from symae.errors import VerificationError
 
-__all__ = ["Limits", "Lower", "Precision", "Reduced", "reduce"]
+__all__ = ["Limits", "Lower", "Precision", "Reduced", "best", "reduce"]
 
 Precision = Literal["fp32", "fp16", "fp16-weights", "int8"]
 Lower = Literal["fp16", "fp16-weights", "int8"]
@@ -73,9 +73,7 @@ def reduce(
     held_out: Sequence[Sample],
     limits: Limits,
 ) -> Reduced:
-    """Make the graph of lower precision that loses the least, and measure it.
-
-    Where int8 loses more than is allowed, more of the graph's end stays in fp32; see `export.quantize`.
+    """Make the fastest graph of lower precision that loses no more than is allowed, and measure it.
 
     Args:
         model: in fp32, verified.
@@ -87,44 +85,63 @@ def reduce(
     Raises:
         VerificationError: more is lost, or an output has another shape or values that are no numbers.
     """
+    found = best(model, precision, calibration, held_out, limits)
+    kind, lost = _about(model).kind, found.loss
+    if not lost.value <= limits.of(kind):
+        option = "--max-loss-db" if lost.unit == "dB" else "--max-loss-points"
+        raise VerificationError(
+            f"the {kind} in {found}: {limits.of(kind):g} {lost.unit} are allowed, so nothing was written; "
+            f"allow more with {option}, or stay with fp32"
+        )
+    return found
+
+
+def best(
+    model: onnx.ModelProto,
+    precision: Lower,
+    calibration: Sequence[Sample],
+    held_out: Sequence[Sample],
+    limits: Limits,
+) -> Reduced:
+    """Do as `reduce`, but if all lose more than is allowed, make what loses the least.
+
+    Where int8 loses more than is allowed, more of the graph's end stays in fp32; see `export.quantize`.
+    """
     about, exact = _about(model), open_graph(model)
-    allowed, made = limits.of(about.kind), list[tuple[Loss, InferenceSession, onnx.ModelProto, str]]()
+    made: list[tuple[Loss, InferenceSession, onnx.ModelProto, str]] = []
     for candidates in _candidates(model, about.kind, precision, calibration):
         for method, graph in candidates:
             session = open_graph(graph)
             made.append((loss(exact, session, held_out), session, graph, method))
-        if min(lost.value for lost, *_ in made) <= allowed:
+        if min(lost.value for lost, *_ in made) <= limits.of(about.kind):
             break
     lost, session, graph, method = min(made, key=lambda candidate: candidate[0].value)
     _check_shapes(exact, session, about)
     found = Reduced(
         graph, lost, speed(exact, session, held_out[0]), graph.ByteSize() / model.ByteSize(), f"{precision}, {method}"
     )
-    if not lost.value <= allowed:
-        option = "--max-loss-db" if lost.unit == "dB" else "--max-loss-points"
-        raise VerificationError(
-            f"the {about.kind} in {found}: {allowed:g} {lost.unit} are allowed, so nothing was written; "
-            f"allow more with {option}, or stay with fp32"
-        )
     _describe(found, about, precision)
     return found
 
 
-Candidates = Iterator[tuple[str, onnx.ModelProto]]  # how each was made, and its graph
-
-
 def _candidates(
     model: onnx.ModelProto, kind: Kind, precision: Lower, calibration: Sequence[Sample]
-) -> Iterator[Candidates]:
-    """Groups of graphs, the fastest first."""
+) -> Iterator[Iterator[tuple[str, onnx.ModelProto]]]:
+    """Groups of graphs, each with how it was made; the fastest group first, the next for those who need it."""
     if precision != "int8":
         yield iter([("rounded", halve(model) if precision == "fp16" else halve_weights(model))])
         return
     names = [value.name for value in model.graph.input]
     images = [{name: sample.inputs[name] for name in names} for sample in calibration]
     for number, ending in enumerate(endings(model, kind)):
-        more = f", layers in fp32 at the end: {ending}" if number else ""
-        yield ((f"calibrated by {method}{more}", quantise(model, kind, images, method, ending)) for method in METHODS)
+        yield _quantised(model, kind, images, ending, f", layers in fp32 at the end: {ending}" if number else "")
+
+
+def _quantised(
+    model: onnx.ModelProto, kind: Kind, images: Sequence[Feed], ending: int, told: str
+) -> Iterator[tuple[str, onnx.ModelProto]]:
+    for method in METHODS:
+        yield f"calibrated by {method}{told}", quantise(model, kind, images, method, ending)
 
 
 def _check_shapes(exact: InferenceSession, reduced: InferenceSession, about: ModelMetadata) -> None:

@@ -94,7 +94,7 @@ class Journal(Callback):
             "images_per_second": self._seen / max(seconds, 1e-9),
             "data_wait": waited / max(seconds, 1e-9),
             "seconds": seconds,
-            **{name: 100 * value / steps for name, value in sums.items() if name != "loss"},  # shares, in per cent
+            **{name: value / steps for name, value in sums.items() if name != "loss"},
             **self._validation.latest,
         }
         _append_row(self._run.metrics, row)

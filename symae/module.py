@@ -136,7 +136,7 @@ class TrainingModule(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Vary a batch, damage it and compute its loss; the mean over all processes is the whole batch's.
 
-        With images without labels it also tells "certain", the share of them of whose class the average was sure.
+        With images without labels it also tells "certain", how many per cent of them the average was sure of.
         """
         self._apply_schedule(batch_idx)
         told = self._supervised(batch, batch_idx) if batch.unlabelled is None else self._semi(batch, batch_idx)
@@ -157,7 +157,7 @@ class TrainingModule(LightningModule):
         unlabelled = self._unlabelled_views.make(batch.unlabelled, guesses, self.current_epoch, batch_idx)
         told, guessed = self._losses_of_both(self.model, labelled, unlabelled, self.recipe.label_smoothing)
         here, there = self._part(self._share), self._part(self._unlabelled_share)
-        return {"loss": told * here + guessed * there, "certain": guesses.sum(1).mean() * there}
+        return {"loss": told * here + guessed * there, "certain": 100 * guesses.sum(1).mean() * there}
 
     def _weight(self, damaged: Corrupted, targets: Tensor | None) -> Tensor | float:
         """What this slice's mean weighs beside those of the other processes, whose weights have the mean 1."""
@@ -167,7 +167,7 @@ class TrainingModule(LightningModule):
         return counted * self._world.size / total(counted).clamp(min=1)
 
     def _part(self, share: Share) -> float:
-        """The same where all images count alike."""
+        """What a slice's mean weighs beside those of the other processes where all images count alike."""
         return share.count * self._world.size / share.whole
 
     def _apply_schedule(self, batch_idx: int) -> None:

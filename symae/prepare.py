@@ -11,7 +11,7 @@ from symae.batch_norm import synchronise
 from symae.data import Dataset, Loader, TrainingLoader, WithUnlabelled
 from symae.data.dataset import digest
 from symae.device import Device
-from symae.errors import RunError
+from symae.errors import DataError, RunError
 from symae.progress import decoding_news
 from symae.randomness import derive_seed
 from symae.recipes import Recipe
@@ -51,7 +51,7 @@ def prepare(request: Request, device: Device, say: Say) -> Prepared:
     plan, world = resolve(request), request.world
     recipe, seed = plan.recipe, plan.seed
     training, validation = open_part(recipe, plan.data, "train", seed), open_validation(recipe, plan.data, seed)
-    unlabelled = open_unlabelled(recipe, plan.data, plan.unlabelled, seed)
+    unlabelled = open_unlabelled(recipe, plan.data, plan.unlabelled, seed, validation)
     if world.leads:
         _check_same_data(plan, _fingerprint(training, unlabelled))
     card = _card(recipe, training, seed, plan.data)
@@ -125,5 +125,8 @@ def _loader(
     labelled = load(training, recipe.batch_size, plan.seed, recipe.repeats)
     if unlabelled is None:
         return labelled
-    others = load(unlabelled, recipe.unlabelled, derive_seed(plan.seed, "unlabelled"), 1)
+    try:
+        others = load(unlabelled, recipe.unlabelled, derive_seed(plan.seed, "unlabelled"), 1)
+    except DataError as error:
+        raise DataError(f"images without labels, unlabelled={recipe.unlabelled} a step: {error}") from error
     return WithUnlabelled(labelled, others, recipe.labels_first)

@@ -29,13 +29,13 @@ class Progress(Callback):
         self._bar: Bar | None = None
         self._task = TaskID(0)
         self._began = self._told = time.monotonic()
-        self._first = 0
+        self._first = self._size = 0
         self._waited = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Start the clock, and on a terminal the bar."""
-        self._began = self._told = time.monotonic()
-        self._first, self._waited = trainer.global_step, self._loader.data_wait
+        self._told = time.monotonic()
+        self._start(trainer.global_step)
         if self._console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
             self._bar = Bar(*columns, TimeRemainingColumn(), console=self._console, transient=True)
@@ -52,6 +52,8 @@ class Progress(Callback):
     ) -> None:
         """Move the bar, or write a line if it is time."""
         now, step = time.monotonic(), trainer.global_step
+        if self._loader.images_a_step != self._size:  # a step takes longer than those before
+            self._start(step - 1)
         rate = (step - self._first) / max(now - self._began, 1e-9)
         epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
         images = f"{rate * self._loader.images_a_step:,.0f} images/s{self._wait(now)}"
@@ -69,6 +71,11 @@ class Progress(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
         """Take the bar away before the message is written."""
         self._stop()
+
+    def _start(self, step: int) -> None:
+        """Reckon the rate from here on."""
+        self._began, self._first, self._size = time.monotonic(), step, self._loader.images_a_step
+        self._waited = self._loader.data_wait
 
     def _stop(self) -> None:
         if self._bar is not None:

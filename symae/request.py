@@ -9,6 +9,7 @@ from pathlib import Path
 
 from symae import run as runs
 from symae.data import NAMES, DataOptions, Dataset, Part, Target, open_dataset
+from symae.data.parts import without
 from symae.errors import DataError, MissingPartError, RunError
 from symae.recipes import Recipe, override
 from symae.run import Run
@@ -28,8 +29,6 @@ class Request:
         recipe: as found by name.
         data: folder, shards, or the name of a set; None: that of the run that goes on, or the recipe's own.
         out: the run directory.
-        unlabelled: images to learn from without labels, given as `data` is; None: those of the run that goes on, or
-            all training images of `data`.
         settings: "key=value", applied on top of the recipe.
         init: run directory or weights to start from; None: fresh weights.
         resume: continue the run in `out`, or start it if there is none.
@@ -40,12 +39,13 @@ class Request:
         world: the processes that train together, where others have started them; else it is this one alone.
         compile: have PyTorch compile the training step first.
         quiet: show no progress.
+        unlabelled: images to learn from without labels, given as `data` is; None: those of the run that goes on, or
+            the training images of `data`; see `open_unlabelled`.
     """
 
     recipe: Recipe
     data: str | None
     out: Path
-    unlabelled: str | None = None
     settings: Sequence[str] = ()
     init: Path | None = None
     resume: bool = False
@@ -56,6 +56,7 @@ class Request:
     world: World = ALONE
     compile: bool = False
     quiet: bool = False
+    unlabelled: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,7 @@ def resolve(request: Request) -> Plan:
         raise RunError(
             f"{recipe.name} takes nothing from --init {request.init}: leave it out, or --set initialise=encoder"
         )
-    if request.unlabelled is not None and not recipe.unlabelled:
-        raise RunError(
-            f"{recipe.name} learns from no images without labels, so --unlabelled {request.unlabelled} is of no use: "
-            "leave it out, take classify-semi, or --set unlabelled=N, how many a step"
-        )
+    _check_unlabelled(recipe, request.unlabelled)
     data = request.data or _own_data(recipe)
     return Plan(recipe, data, request.seed or 0, request.init, None, request.unlabelled)
 
@@ -121,22 +118,47 @@ def open_part(recipe: Recipe, data: str, part: Part, seed: int) -> Dataset:
     return open_dataset(data, target=target_of(recipe), part=part, options=_options(recipe, seed))
 
 
-def open_unlabelled(recipe: Recipe, data: str, unlabelled: str | None, seed: int) -> Dataset | None:
+def open_unlabelled(
+    recipe: Recipe, data: str, unlabelled: str | None, seed: int, held_out: Dataset | None
+) -> Dataset | None:
     """Open the images that are learnt from without labels; None where the recipe takes none.
 
-    They are the training images of `unlabelled`; without it those of `data`, whether their labels are used or not,
-    but never the held-out ones.
+    They are the training images of `unlabelled`; without it those that pre-training on `data` would see, whether
+    their labels are used or not. Held-out files are never among them; a copy under another name cannot be told.
+
+    Args:
+        recipe: says which classes and what is held out, of `data`.
+        data: of the labelled images.
+        unlabelled: of the others; None: none but those of `data`.
+        seed: of the hold-out.
+        held_out: what is measured on; None: nothing.
 
     Raises:
-        DataError: there is no such data.
+        DataError: there is no such data, or nothing but what is held out.
     """
     if not recipe.unlabelled:
         return None
-    options = dataclasses.replace(_options(recipe, seed), labels=None, fold=None)
-    if unlabelled is not None:
-        options = dataclasses.replace(options, validation=0.0, only_classes=())
-    target = Target.CLASS if options.only_classes else Target.NONE
-    return open_dataset(unlabelled or data, target=target, part="train", options=options)
+    options = dataclasses.replace(_options(recipe, seed), labels=None)
+    if unlabelled is None or _same_place(unlabelled, data):
+        if not options.only_classes:  # else the classes choose among the images of a fold, and so must the hold-out
+            options = dataclasses.replace(options, fold=None)
+        target = Target.CLASS if options.only_classes else Target.NONE
+        return open_dataset(data, target=target, part="train", options=options)
+    options = dataclasses.replace(options, fold=None, validation=0.0, only_classes=())
+    images = open_dataset(unlabelled, target=Target.NONE, part="train", options=options)
+    return images if held_out is None else without(images, held_out)
+
+
+def _same_place(one: str, other: str) -> bool:
+    return one == other or (Path(one).exists() and Path(other).exists() and Path(one).samefile(other))
+
+
+def _check_unlabelled(recipe: Recipe, unlabelled: str | None) -> None:
+    if unlabelled is not None and not recipe.unlabelled:
+        raise RunError(
+            f"{recipe.name} learns from no images without labels, so --unlabelled {unlabelled} is of no use: "
+            "leave it out, take classify-semi, or --set unlabelled=N, how many a step"
+        )
 
 
 def open_validation(recipe: Recipe, data: str, seed: int) -> Dataset | None:
@@ -182,5 +204,6 @@ def _continue(known: Run, request: Request) -> Plan:
     recipe = override(known.recipe, request.settings)
     if dataclasses.replace(recipe, epochs=known.recipe.epochs) != known.recipe:
         raise RunError(f"{known.path} can go on with another --set epochs=N alone; other settings need a new --out")
+    _check_unlabelled(recipe, request.unlabelled)
     unlabelled = request.unlabelled or known.unlabelled
     return Plan(recipe, request.data or known.data, known.seed, known.init, known, unlabelled)

@@ -37,6 +37,8 @@ class Result:
         network: its name and width; empty for methods without one.
         epochs, labels, fold: of the training; None where they do not apply.
         start: the recipe, seed and changes of the run whose weights it started from; empty: none.
+        unlabelled: the images that it learnt from without labels, where they are not those of the labelled data; empty:
+            none but those.
         changes: the settings in which the run departs from the recipe of its name, "key" -> value.
         training_seconds: without validation; None where nothing was trained.
     """
@@ -55,6 +57,7 @@ class Result:
     labels: int | None = None
     fold: int | None = None
     start: str = ""
+    unlabelled: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
     training_seconds: float | None = None
 
@@ -88,6 +91,7 @@ def result_of(path: Path, data: str, part: str, values: Mapping[str, float]) -> 
         labels=run.recipe.labels,
         fold=run.recipe.fold,
         start=origin(run.init) if run.start is None else run.start,
+        unlabelled="" if run.unlabelled is None else Path(run.unlabelled).name,
         changes=changes(run.recipe),
         training_seconds=round(seconds, 1),
     )

@@ -73,8 +73,8 @@ def _train(request: Request, device: Device, say: Say) -> Run:
     with agreed(world):
         ready = prepare(request, device, say)
     with agreed(world):
-        for images in filter(None, (ready.training, ready.unlabelled)):
-            if greatest(len(images)) != len(images):
+        for images in (ready.training, ready.unlabelled):
+            if images is not None and greatest(len(images)) != len(images):
                 raise DataError(f"not all processes see as many images in {images.name}: put them where all nodes look")
     where = device.describe() if world.alone else f"{world.size} x {device.describe()}"
     with agreed(world):
@@ -145,7 +145,8 @@ def _observed(ready: Prepared, request: Request, device: Device) -> Observed:
     options = [] if request.device == "auto" else ["--device", request.device]
     options += ["--devices", str(request.devices)] if request.devices > 1 else []
     options += ["--compile"] if request.compile else []
-    return Observed(ready.training, ready.validation, device.describe(), request.world.size, tuple(options))
+    images = ready.training, ready.validation, ready.unlabelled
+    return Observed(*images, device.describe(), request.world.size, tuple(options))
 
 
 def _strategy(recipe: Recipe, device: Device, world: World) -> DDPStrategy:

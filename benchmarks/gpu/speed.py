@@ -97,7 +97,7 @@ def _training_speed(task: Task, options: Options, precision: str, compiled: bool
     run = _emptied(State(options.state).run(task.name) / way)
     recipe, data = _recipe(options), data_of(find(SPEED), options)
     settings = (f"precision={precision}",)
-    train(Request(recipe, data, run, settings, seed=0, device=options.device, compile=compiled), say=print)
+    train(Request(recipe, data, run, settings=settings, seed=0, device=options.device, compile=compiled), say=print)
     with (run / "metrics.csv").open(newline="") as rows:
         rate = median(float(row["images_per_second"]) for row in list(csv.DictReader(rows))[1:])
     flops = BACKWARD * rate * recipe.network.flops(recipe.crop, recipe.crop)

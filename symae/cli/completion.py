@@ -9,7 +9,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-__all__ = ["completion", "models", "recipes", "runs", "tables"]
+__all__ = ["completion", "models", "recipes", "runs", "sections", "tables"]
 
 Offer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -47,6 +47,16 @@ def tables(_context: click.Context, _parameter: click.Parameter, incomplete: str
     except ImportError:
         return []
     return [CompletionItem(name, help=t.title) for name, t in TABLES.items() if name.startswith(incomplete)]
+
+
+def sections(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer what a report has: tables, figures and what stands beside them; none without PyTorch."""
+    try:
+        from symae.recipes import TABLES
+        from symae.report.build import section_names
+    except ImportError:
+        return []
+    return [CompletionItem(name) for name in section_names(TABLES) if name.startswith(incomplete)]
 
 
 def runs(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -12,7 +12,7 @@ __all__ = ["report"]
 
 
 @click.command(short_help="Set the paper's numbers beside what was measured.", context_settings={"show_default": True})
-@click.argument("tables", nargs=-1, metavar="[TABLE]...", shell_complete=completion.tables)
+@click.argument("tables", nargs=-1, metavar="[TABLE]...", shell_complete=completion.sections)
 @click.option(
     "--results",
     type=click.Path(path_type=Path, dir_okay=False),

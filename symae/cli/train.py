@@ -62,7 +62,7 @@ def _print_recipes(sections: Sequence[Section]) -> None:
 @click.option("--data", default=None, help="Folder, tar shards, or the name of a set; default: the recipe's own.")
 @click.option(
     "--unlabelled",
-    help="Where a recipe learns from images without labels, too: as --data.  [default: all training images of --data]",
+    help="Where a recipe learns from images without labels, too: as --data.  [default: the training images of --data]",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory to make; default: runs/RECIPE.")
 @click.option(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Generator, Iterator
-from contextlib import closing
 from typing import Protocol
 
 from symae.data.batch import Batch
@@ -47,7 +46,8 @@ class WithUnlabelled:
     """Sets images without labels beside every batch of those that have some.
 
     An epoch is one of the labelled images. The others go round at a pace of their own: which of them stand beside a
-    batch follows from the number of the step alone, so that a run that is continued sees the same.
+    batch follows from the number of the step alone, so that a run that is continued sees the same. Both kinds may live
+    on the device, and where both stream each has its own processes to decode.
 
     Args:
         labelled: says how many steps an epoch has.
@@ -60,6 +60,8 @@ class WithUnlabelled:
         self._unlabelled = unlabelled
         self._first = first
         self._beside = not first
+        self._others: Generator[Batch] | None = None
+        self._next = -1  # the step whose batch they give next
         self.share = labelled.share
         self.unlabelled_share: Share | None = unlabelled.share
 
@@ -88,11 +90,20 @@ class WithUnlabelled:
         if not self._beside:
             yield from self._labelled.batches(epoch, start)
             return
-        with closing(self._others((epoch - self._first) * len(self) + start)) as others:
-            for batch in self._labelled.batches(epoch, start):
-                yield dataclasses.replace(batch, unlabelled=next(others).images)
+        others = self._from((epoch - self._first) * len(self) + start)
+        for batch in self._labelled.batches(epoch, start):
+            self._next += 1
+            yield dataclasses.replace(batch, unlabelled=next(others).images)
 
-    def _others(self, step: int) -> Generator[Batch]:
+    def _from(self, step: int) -> Generator[Batch]:
+        """The batches without labels from a step on: those that are under way, if it is their turn."""
+        if self._others is None or self._next != step:
+            if self._others is not None:
+                self._others.close()
+            self._others, self._next = self._begin(step), step
+        return self._others
+
+    def _begin(self, step: int) -> Generator[Batch]:
         """The batches without labels from a step on, without end."""
         turn, start = divmod(step, len(self._unlabelled))
         while True:

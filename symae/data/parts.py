@@ -7,6 +7,7 @@ The training part never contains what is held out.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -17,7 +18,7 @@ from symae.data.dataset import DataOptions, Dataset, Part, Subset, Target
 from symae.errors import DataError, MissingPartError
 from symae.randomness import derive_seed
 
-__all__ = ["Parts", "balanced", "choose_part", "hold_out", "of_classes"]
+__all__ = ["Parts", "balanced", "choose_part", "hold_out", "of_classes", "without"]
 
 Parts = Mapping[Part, Callable[[], Dataset]]  # the parts that the data has of its own, opened when asked for
 
@@ -61,6 +62,26 @@ def _of_classes(opener: Callable[[], Dataset], names: tuple[str, ...]) -> Datase
         known = ", ".join(whole.classes) or "none"
         raise DataError(f"{whole.name} has no class {', '.join(unknown or names)} to take images of: it has {known}")
     return Subset(whole, np.flatnonzero(np.isin(whole.labels, [whole.classes.index(name) for name in names])))
+
+
+def without(images: Dataset, others: Dataset) -> Dataset:
+    """Leave out the images that another data set has, too: files of the same name and place, links followed.
+
+    Raises:
+        DataError: nothing is left.
+    """
+    given = [others.path(index) for index in range(len(others))]
+    names, known = {_name(path) for path in given}, {os.path.realpath(path) for path in given}
+    paths = (images.path(index) for index in range(len(images)))
+    # Only what bears the name of one of them is looked up: there may be very many images.
+    kept = np.array([_name(path) not in names or os.path.realpath(path) not in known for path in paths])
+    if not kept.any():
+        raise DataError(f"{images.name} has no images but those that are held out: give others with --unlabelled")
+    return images if kept.all() else Subset(images, np.flatnonzero(kept).astype(np.int64))
+
+
+def _name(path: str) -> str:
+    return path.rpartition(os.sep)[2]
 
 
 def hold_out(count: int, fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -52,9 +52,10 @@ CLASSIFY = dataclasses.replace(
 SEMI = dataclasses.replace(
     CLASSIFY,
     name="classify-semi",
-    summary="the same, learning from images without labels, too: --unlabelled",
-    batch_size=32,
+    summary="the same, learning from --unlabelled images, too",
     unlabelled=96,
+    labels_first=15,  # a head that was drawn anew is sure of nothing
+    certainty=0.8,
     average=0.99,
     schedule="cosine",
     milestones=(),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -62,16 +62,21 @@ def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
         if not equals:
             raise RecipeError(f"--set {setting!r} has no value: write key=value, e.g. --set epochs=10")
         _assign(values, key.strip(), _parse(text))
-        values = _completed(values)
+        name = key.strip().partition(".")[0]
+        values[name] = _completed(name, values[name])
     return from_dict(values)
 
 
-def _completed(values: dict[str, Any]) -> dict[str, Any]:
-    """Add what a setting brings along, e.g. the other values of another damage; as they are if they do not fit yet."""
+_FIELDS = {name: TypeAdapter(hint) for name, hint in get_type_hints(Recipe, include_extras=True).items()}
+
+
+def _completed(name: str, value: Any) -> Any:
+    """Add what a setting brings along, e.g. the other values of another damage; as it is where it does not fit yet."""
+    field: TypeAdapter[Any] = _FIELDS[name]
     try:
-        return to_dict(from_dict(values))
-    except RecipeError:
-        return values
+        return field.dump_python(field.validate_python(value), mode="json")
+    except (ValidationError, RecipeError):
+        return value
 
 
 def _parse(text: str) -> Any:

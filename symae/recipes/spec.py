@@ -190,6 +190,11 @@ class Recipe:
             raise RecipeError("unlabelled images are for classifiers of one class an image: leave unlabelled at 0")
         if self.unlabelled and not self.average:
             raise RecipeError("unlabelled images get their classes from averaged weights: --set average=0.999")
+        if self.unlabelled and self.labels_first >= self.epochs:
+            raise RecipeError(
+                f"labels_first ({self.labels_first}) must be below epochs ({self.epochs}), "
+                "or the images without labels are never looked at"
+            )
         if self.resize is not None and self.resize < self.crop:
             raise RecipeError(f"resize ({self.resize}) must be at least the crop ({self.crop})")
         if self.loss == "masked" and not isinstance(self.corruption, BigBlock | SmallBlocks):
@@ -221,7 +226,7 @@ class Recipe:
             hold_epochs=min(self.hold_epochs, 1),
             batch_size=8,
             unlabelled=min(self.unlabelled, 8),
-            labels_first=min(self.labels_first, 1),
+            labels_first=0,
             crop=min(self.crop, 29),
             resize=None if self.resize is None else 32,
             labels=None if self.labels is None else 10,

@@ -16,7 +16,7 @@ from symae.report.tables import table_section
 from symae.report.words import told_apart
 from symae.results import Result, read_results
 
-__all__ = ["Report", "build_report", "recorded"]
+__all__ = ["Report", "build_report", "recorded", "section_names"]
 
 OWN = (probes.NAME, restoration.NAME)  # sections that are more than rows with a number each
 LAST = (parity.NAME,)  # of no table
@@ -56,7 +56,7 @@ def build_report(results: Iterable[Result], names: Sequence[str] = (), tables: M
     Raises:
         RecipeError: there is no section of a name; the nearest is named.
     """
-    order = _order(tables)
+    order = section_names(tables)
     for name in names:
         if name not in order:
             nearest = difflib.get_close_matches(name, order, n=1, cutoff=0.0)[0]
@@ -70,7 +70,7 @@ def build_report(results: Iterable[Result], names: Sequence[str] = (), tables: M
     return Report(sections, () if names else _left_over(kept, sections))
 
 
-def _order(tables: Mapping[str, Table]) -> list[str]:
+def section_names(tables: Mapping[str, Table]) -> list[str]:
     """The paper's tables, each followed by its stand-ins; figure 3; restoration; what goes beyond the paper; parity."""
     plain = [table for table in tables.values() if table.name not in OWN]
     first = [table for table in plain if table.instead_of not in tables and not table.beyond]

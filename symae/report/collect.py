@@ -16,7 +16,7 @@ from symae.results import Result
 
 __all__ = ["Group", "Statistic", "collect"]
 
-SCALED = ("milestones", "hold_epochs", "warmup")  # are in epochs
+SCALED = ("milestones", "hold_epochs", "labels_first", "warmup")  # are in epochs
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _rounds(exact: float, value: float) -> bool:
 
 def _key(group: Group) -> str:
     start = group.start and (dataclasses.asdict(group.start), group.usual)
-    whole = (group.recipe, dict(group.changes), start, group.data)
+    whole = (group.recipe, dict(group.changes), start, group.data, group.runs[0].unlabelled)
     return json.dumps((*whole, group.part, group.device, group.runs[0].fold is None), sort_keys=True, default=str)
 
 

@@ -40,8 +40,9 @@ def reproduce(result: Result, recipes: Mapping[str, Recipe], how: How = "evaluat
     if start is not None:
         init, commands = _source(start, recipes)
         changes = {key: value for key, value in changes.items() if start.changes.get(key, ...) != value}
-    commands.append(_train(recipe, changes, seed=result.seed, init=init, start=result.start))
-    out = _directory(recipe.name, changes, result.seed, result.start)
+    others = result.unlabelled
+    commands.append(_train(recipe, changes, seed=result.seed, init=init, start=result.start, unlabelled=others))
+    out = _directory(recipe.name, changes, result.seed, f"{result.start}{others}")
     images = result.data if result.data.isidentifier() else _images(recipe, how)
     return *commands, _measure(how, out, images, result.part, result.changes)
 
@@ -87,11 +88,20 @@ def _usual_source(recipe: Recipe, recipes: Mapping[str, Recipe]) -> tuple[str | 
     return _directory(recipe.pretrained_by, {}, 0), [_train(recipes[recipe.pretrained_by], {}, seed=0)]
 
 
-def _train(recipe: Recipe, changes: Mapping[str, Any], *, seed: int, init: str | None = None, start: str = "") -> str:
+def _train(
+    recipe: Recipe,
+    changes: Mapping[str, Any],
+    *,
+    seed: int,
+    init: str | None = None,
+    start: str = "",
+    unlabelled: str = "",
+) -> str:
     named = recipe.data in NAMES
     words = ["symae", "train", recipe.name, "--data", recipe.data if named else "DATA"]
+    words += ["--unlabelled", unlabelled] if unlabelled else []
     words += [] if init is None else ["--init", init]
-    words += ["--out", _directory(recipe.name, changes, seed, start)]
+    words += ["--out", _directory(recipe.name, changes, seed, f"{start}{unlabelled}")]
     words += ["--seed", str(seed)] if seed else []
     words += [word for setting in settings(changes) for word in ("--set", setting)]
     return shlex.join(words) + ("" if named else f"  # DATA: {recipe.data}")

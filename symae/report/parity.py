@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 from symae.report.collect import Group
@@ -44,10 +45,10 @@ def parity(groups: Sequence[Group]) -> Section:
 
 
 def _row(groups: Sequence[Group], network: str, device: str) -> Row:
-    runs = [run for group in groups for run in group.runs if (run.network, run.device) == (network, device)]
+    runs = {run.recipe: run for group in groups for run in group.runs if (run.network, run.device) == (network, device)}
 
     def worst(recipe: str, counted: Callable[[str], bool]) -> str:
-        values = (item for run in runs if run.recipe == recipe for item in run.values.items())
+        values = runs[recipe].values.items() if recipe in runs else ()
         found = [value for name, value in values if counted(name)]
         return f"{max(found):.2g}" if found else NONE
 
@@ -57,5 +58,12 @@ def _row(groups: Sequence[Group], network: str, device: str) -> Row:
         worst(ONNX, lambda name: name.endswith(": reconstruction")),
         worst(ONNX, lambda name: not name.endswith(": reconstruction")),
     )
-    group = next(group for group in groups if runs[0] in group.runs)
-    return Row((network, *cells, origin(group, next(iter(runs[0].values)))), "other")
+    group = next(group for group in groups if group.runs[0].recipe in runs)
+    newest = dataclasses.replace(group, runs=tuple(runs.values()))
+    return Row((network, *cells, _origin(newest)), "other")
+
+
+def _origin(group: Group) -> str:
+    """On what, and from which commits, the newest of both kinds."""
+    told = dict.fromkeys(origin(dataclasses.replace(group, runs=(run,)), next(iter(run.values))) for run in group.runs)
+    return " / ".join(told)

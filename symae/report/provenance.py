@@ -52,7 +52,11 @@ def repeats(
 def _line(group: Group, run: Result, values: Mapping[str, float], repeat: tuple[str, ...]) -> Provenance:
     return Provenance(
         what=group.recipe if group.full else f"{group.recipe}: {changed(group)}",
-        values=", ".join(f"{name} {value:.2f}" for name, value in values.items()),
+        values=", ".join(f"{name} {_number(value)}" for name, value in values.items()),
         result=run,
         commands=repeat,
     )
+
+
+def _number(value: float) -> str:
+    return f"{value:.2g}" if 0 < abs(value) < 0.01 else f"{value:.2f}"

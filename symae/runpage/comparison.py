@@ -116,8 +116,7 @@ def _results(found: Comparison) -> tuple[Line, ...]:
         if name.removeprefix(SEEN) != "psnr_input":
             write = "{:.4f}" if name.endswith("ssim") else "{:.2f}"
             values = [_kept(record, name) for record in records]
-            better = None if name == "certain" else max  # to be certain is not yet to be right
-            measured_lines.append(_numbers(found, named(name), values, write.format, better=better))
+            measured_lines.append(_numbers(found, named(name), values, write.format, better=max))
     losses = [record.metrics.last("loss") for record in records]
     return (
         Line("state", tuple(record.state for record in records)),

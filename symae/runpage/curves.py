@@ -31,7 +31,7 @@ def named(metric: str) -> str:
 def charts_of_run(record: Record) -> tuple[Traces, ...]:
     """Loss, what was measured (what has one unit together), learning rate, speed, wait."""
     metrics, groups = record.metrics, dict[str, list[str]]()
-    for name in metrics.measured:
+    for name in metrics.shown:
         groups.setdefault(_group(name), []).append(name)
     measured = [
         _chart(_title(first, names), [(_short(name), metrics.series(name)) for name in names])
@@ -48,7 +48,7 @@ def charts_of_run(record: Record) -> tuple[Traces, ...]:
 
 def charts_of_runs(records: Sequence[Record], labels: Sequence[str]) -> tuple[Traces, ...]:
     """A chart for each column, with a line for each run, which keeps its style in all of them."""
-    measured = dict.fromkeys(name for record in records for name in record.metrics.measured)
+    measured = dict.fromkeys(name for record in records for name in record.metrics.shown)
     kept = [name for name in measured if name.removeprefix(SEEN) != "psnr_input"]
 
     def lines(name: str) -> list[tuple[str, Points]]:

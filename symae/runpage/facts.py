@@ -83,7 +83,8 @@ def facts_of(record: Record) -> Facts:
     batch = min(recipe.batch_size, images or recipe.batch_size)
     steps = int(metrics.rows[-1]["step"]) if metrics.rows else 0
     alone = max((int(row["step"]) for row in metrics.rows if int(row["epoch"]) <= recipe.labels_first), default=0)
-    guessed = (steps - alone) * recipe.unlabelled
+    beside = min(recipe.unlabelled, sessions[-1].unlabelled) if sessions else recipe.unlabelled
+    guessed = (steps - alone) * beside
     rates = [value for _, value in metrics.series("images_per_second")]
     timed = training > 0 and bool(rates)
     watched = sessions if sessions and sessions[0].first == 0 else ()  # those of an older run tell of its end alone

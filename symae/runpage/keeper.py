@@ -39,6 +39,7 @@ class Observed:
     Attributes:
         training: the images that are trained on.
         held_out: those that it is measured on; None: there are none.
+        unlabelled: those that are learnt from without labels; None: there are none.
         device: its name.
         processes: that train together.
         options: of the command line that say how to compute.
@@ -46,6 +47,7 @@ class Observed:
 
     training: Dataset
     held_out: Dataset | None
+    unlabelled: Dataset | None
     device: str
     processes: int
     options: tuple[str, ...]
@@ -117,6 +119,7 @@ class Keeper(Callback):
             options=known.options,
             images=len(known.training),
             held_out=0 if known.held_out is None else len(known.held_out),
+            unlabelled=0 if known.unlabelled is None else len(known.unlabelled),
         )
         write_sessions(self._run.path, (*self._earlier, self._session))
 

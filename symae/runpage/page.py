@@ -93,7 +93,7 @@ def run_html(record: Record, price: Price = NO_PRICE) -> str:
 def _columns(record: Record) -> Sequence[tuple[str, str]]:
     """Columns of the table of metrics: name in the file, title."""
     fixed = [("step", "step"), ("loss", "loss"), ("learning_rate", "rate")]
-    measured = [(name, named(name)) for name in record.metrics.measured]
+    measured = [(name, named(name)) for name in record.metrics.shown]
     return [*fixed, *measured, ("images_per_second", "images/s"), ("data_wait", "data wait"), ("seconds", "seconds")]
 
 
@@ -127,7 +127,8 @@ def _origin(record: Record) -> tuple[tuple[str, str], ...]:
     """Where the numbers come from: data, seed, source, machine."""
     run, last = record.run, record.sessions[-1] if record.sessions else None
     versions = (last.versions if last else None) or record.origin.get("versions") or {}
-    images = f"{last.images:,} to train, {last.held_out:,} held out" if last else ""
+    beside = f" and {last.unlabelled:,} without labels" if last and last.unlabelled else ""
+    images = f"{last.images:,} to train{beside}, {last.held_out:,} held out" if last else ""
     processes = f"{last.processes} × " if last and last.processes > 1 else ""
     threads = f", {last.threads} threads" if last and last.threads else ""
     rows = (

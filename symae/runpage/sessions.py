@@ -34,6 +34,7 @@ class Session:
         commit, versions: of symae's source, and of what it builds on.
         options: of the command line that say how to compute, not what.
         images, held_out: how many were trained on, and measured on; `held_out` is 0 where none were.
+        unlabelled: how many were learnt from without labels beside them.
     """
 
     began: float
@@ -51,6 +52,7 @@ class Session:
     options: tuple[str, ...] = ()
     images: int = 0
     held_out: int = 0
+    unlabelled: int = 0
 
     @property
     def seconds(self) -> float:

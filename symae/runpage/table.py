@@ -11,6 +11,7 @@ from pathlib import Path
 __all__ = ["Metrics", "read_metrics"]
 
 KNOWN = ("epoch", "step", "loss", "learning_rate", "images_per_second", "data_wait", "seconds")  # the rest is measured
+BESIDE = ("certain",)  # tell how a training goes, and are neither good nor bad
 NEEDED = ("epoch", "step", "loss")
 
 
@@ -34,6 +35,11 @@ class Metrics:
     @property
     def measured(self) -> tuple[str, ...]:
         """Names of what was measured on held-out images, in the order of the file."""
+        return tuple(name for name in self.shown if name not in BESIDE)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The same with what else is worth a curve."""
         return tuple(dict.fromkeys(name for row in self.rows for name in row if name not in KNOWN))
 
     def series(self, name: str) -> tuple[tuple[float, float], ...]:

@@ -79,6 +79,7 @@ def cost_lines(facts: Facts, price: Price) -> tuple[tuple[str, str], ...]:
     elif money is not None:
         paid = f"{energy:.3g} kWh × {rate} = {money:.3g}"
     speed = "" if facts.speed is None else f", {amount(facts.speed)}FLOP/s while training"
+    passes = f"({BACKWARD} × images + {facts.guessed:,} guesses)" if facts.guessed else f"{BACKWARD} × images"
     return (
         ("images seen", f"{facts.images:,}"),
         ("training", duration(facts.training)),
@@ -87,7 +88,7 @@ def cost_lines(facts: Facts, price: Price) -> tuple[tuple[str, str], ...]:
         ("throughput", NONE if facts.rate is None else f"{facts.rate:,.1f} images/s over all epochs"),
         ("device hours", hours + ("" if facts.elapsed is not None else ", of the training alone")),
         ("computed, estimated", f"{amount(facts.flops)}FLOP{speed}"),
-        ("how estimated", f"{BACKWARD} × {amount(facts.forward)}FLOP of a forward pass × images; convolutions alone"),
+        ("how estimated", f"{passes} × {amount(facts.forward)}FLOP of a forward pass; convolutions alone"),
         ("energy", formula),
         ("money", paid),
     )

@@ -144,6 +144,10 @@ def test_what_is_wrong_before_the_start_is_told_once_and_writes_nothing(class_fo
     wrong = request(class_folder, tmp_path / "run", settings=("batch_size=7",), devices=2)
     with pytest.raises(DataError, match="cannot be shared by 2"):
         train(wrong, say=quiet)
+    settings = ("batch_size=8", "unlabelled=7", "average=0.9")
+    beside = request(class_folder, tmp_path / "run", "classify", settings=settings, devices=2)
+    with pytest.raises(DataError, match=r"unlabelled=7 a step: .*cannot be shared by 2"):
+        train(beside, say=quiet)
     assert not wrong.out.exists()
     with pytest.raises(InputError, match=r"CUDA_VISIBLE_DEVICES|is not there"):
         train(dataclasses.replace(wrong, device="cuda:0"), say=quiet)

@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import os
+import shutil
 import signal
 from functools import partial
 from pathlib import Path
@@ -145,21 +146,46 @@ def test_other_images_without_labels_are_noticed_on_resume(class_folder, map_fol
 
 
 def test_images_without_labels_that_nobody_would_look_at_are_refused(class_folder, tmp_path):
+    refused = request(class_folder, tmp_path / "run", "classify", unlabelled="photos")
     with pytest.raises(RunError, match=r"--unlabelled .* leave it out, take classify-semi"):
-        train(request(class_folder, tmp_path / "run", "classify", unlabelled="photos"), say=quiet)
+        train(refused, say=quiet)
     assert not (tmp_path / "run").exists()
+    train(dataclasses.replace(refused, unlabelled=None), say=quiet)
+    with pytest.raises(RunError, match=r"--unlabelled .* leave it out"):
+        train(dataclasses.replace(refused, resume=True, settings=("epochs=3",)), say=quiet)
 
 
 @pytest.mark.parametrize("labels", [None, 8])
-def test_held_out_images_are_never_among_those_without_labels(class_folder, labels):
+@pytest.mark.parametrize("given", [None, "the same", "a link", "its parent", "another"])
+def test_held_out_images_are_never_among_those_without_labels(class_folder, map_folder, tmp_path, labels, given):
     recipe = dataclasses.replace(find("classify"), validation=0.25, labels=labels, unlabelled=4, average=0.9)
-    parts = (
-        open_part(recipe, str(class_folder / "train"), "validation", 3),
-        open_unlabelled(recipe, str(class_folder / "train"), None, 3),
-    )
-    held_out, unlabelled = ({part.path(i) for i in range(len(part))} for part in parts)
-    assert len(held_out) == 6 and len(unlabelled) == 18
-    assert not held_out & unlabelled
+    data = tmp_path / "all" / "labelled"
+    shutil.copytree(class_folder / "train", data)
+    shutil.copy(map_folder / "images" / "000.png", data.parent / "more.png")
+    (tmp_path / "link").symlink_to(data)
+    place = {
+        "the same": data,
+        "a link": tmp_path / "link",
+        "its parent": data.parent,
+        "another": map_folder / "images",
+    }
+    others = None if given is None else str(place[given])
+    held_out = open_part(recipe, str(data), "validation", 3)
+    unlabelled = open_unlabelled(recipe, str(data), others, 3, held_out)
+    held, learnt = ({os.path.realpath(part.path(i)) for i in range(len(part))} for part in (held_out, unlabelled))
+    assert len(held) == 6
+    assert len(learnt) == {"its parent": 19, "another": 16}.get(given, 18)
+    assert not held & learnt
+
+
+def test_nothing_but_held_out_images_is_refused(class_folder, tmp_path):
+    recipe = dataclasses.replace(find("classify"), validation=0.25, unlabelled=4, average=0.9)
+    held_out = open_part(recipe, str(class_folder / "train"), "validation", 3)
+    for index in range(len(held_out)):
+        (tmp_path / f"{index}").mkdir()
+        (tmp_path / f"{index}" / Path(held_out.path(index)).name).symlink_to(held_out.path(index))
+    with pytest.raises(DataError, match="give others with --unlabelled"):
+        open_unlabelled(recipe, str(class_folder / "train"), str(tmp_path), 3, held_out)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon", "sgd"])

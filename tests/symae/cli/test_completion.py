@@ -37,6 +37,7 @@ def test_commands_recipes_and_tables(here):
     assert offered("se") == ["serve", "segment"]
     assert offered("train", "table2-r") == ["table2-random"]
     assert "table2" in offered("report", "table")
+    assert offered("report", "par") == ["parity"]
 
 
 @pytest.mark.parametrize("typed", ["", "runs/", "runs", "./runs/"])

@@ -47,6 +47,20 @@ def test_taken_up_anywhere_the_same_images_follow(class_folder, resident_bytes, 
     assert all(map(equal, found, expected))
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_was_loaded_ahead_is_not_thrown_away_between_epochs(class_folder, workers):
+    paired = both(class_folder, resident_bytes=0, workers=workers)
+    began: list[int] = []
+    begin = paired._begin
+    paired._begin = lambda step: began.append(step) or begin(step)
+    for epoch in range(3):
+        assert len(list(paired.batches(epoch))) == 3
+    assert began == [0]
+    assert next(paired.batches(1, 2)).unlabelled is not None  # elsewhere: begun anew
+    assert began == [0, 5]
+    paired._others.close()
+
+
 def test_the_first_epochs_may_have_none_and_the_others_begin_after_them(class_folder):
     later, whole = both(class_folder, first=2), both(class_folder)
     for epoch in (0, 1):

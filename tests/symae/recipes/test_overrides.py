@@ -22,13 +22,15 @@ def test_settings_reach_every_depth_and_leave_the_recipe_alone():
     assert recipe == find("pretrain")
 
 
-@pytest.mark.parametrize("first", [0, 1])
-def test_settings_that_need_each_other_come_in_any_order(first):
-    settings = ["crop=200", "resize=256"]
-    changed = override(find("pretrain"), [settings[first], settings[1 - first]])
-    assert (changed.crop, changed.resize) == (200, 256)
+SETTINGS = ("crop=200", "resize=256", "corruption.kind=big-block", "corruption.side=0.3")
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 2, 3, 1), (2, 3, 1, 0), (1, 2, 0, 3)], ids=str)
+def test_settings_that_need_each_other_come_in_any_order(order):
+    changed = override(find("pretrain"), [SETTINGS[number] for number in order])
+    assert (changed.crop, changed.resize, changed.corruption) == (200, 256, BigBlock(0.3))
     with pytest.raises(RecipeError, match="at least the crop"):
-        override(find("pretrain"), settings[:1])
+        override(find("pretrain"), SETTINGS[:1])
 
 
 def test_a_union_changes_by_its_kind():

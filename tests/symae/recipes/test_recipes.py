@@ -72,6 +72,8 @@ def test_learning_without_labels_is_for_single_classes_and_needs_an_average():
             override(find(name), asked)
     with pytest.raises(RecipeError, match="--set average"):
         override(find("classify"), asked[:1])
+    with pytest.raises(RecipeError, match=r"labels_first \(10\) must be below epochs \(10\)"):
+        override(find("classify"), [*asked, "epochs=10", "labels_first=10"])
 
 
 @pytest.fixture(scope="session")

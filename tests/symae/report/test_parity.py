@@ -26,6 +26,20 @@ def test_each_network_on_each_device_has_a_row_with_the_worst_of_each_kind(resul
     assert build_report(results).notes == ()
 
 
+def test_the_newest_of_each_kind_counts_and_small_differences_are_told(result):
+    told = {"data": "random images", "device": "NVIDIA H100", "network": "network1 x 1"}
+    worse = {name: 10 * value for name, value in TORCH.items()}
+    results = [
+        result("parity-torch", worse, commit="a" * 12, **told),
+        result("parity-torch", TORCH, commit="b" * 12, **told),
+        result("parity-onnx", ONNX, commit="c" * 12, **told),
+    ]
+    (row,) = section(results).rows
+    assert row.cells[1] == "3e-06"
+    assert "bbbbbbb" in row.cells[5] and "ccccccc" in row.cells[5] and "aaaaaaa" not in row.cells[5]
+    assert "classifier output 1e-06" in section(results).runs[1].values
+
+
 def test_what_was_never_compared_says_what_it_needs():
     (row,) = section(()).rows
     assert row.kind == "missing"
