@@ -52,8 +52,9 @@ class Progress(Callback):
     ) -> None:
         """Move the bar, or write a line if it is time."""
         now, step = time.monotonic(), trainer.global_step
-        if self._loader.images_a_step != self._size:  # a step takes longer than those before
-            self._start(step - 1)
+        if self._loader.images_a_step != self._size:  # a step takes another time than those before
+            self._start(step)
+            return
         rate = (step - self._first) / max(now - self._began, 1e-9)
         epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
         images = f"{rate * self._loader.images_a_step:,.0f} images/s{self._wait(now)}"

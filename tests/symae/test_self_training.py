@@ -44,6 +44,20 @@ def test_what_is_certain_is_the_likeliest_class_and_the_rest_is_nothing(part):
     assert torch.equal(guesses[sure].argmax(1), probabilities[sure].argmax(1))
 
 
+def test_a_temperature_makes_probabilities_of_the_guesses_as_sharp_as_it_is_low():
+    model, x = classifier(), images(40)
+    probabilities = model.eval()(x).softmax(1).detach()
+    certainty = float(probabilities.max(1).values.quantile(0.5))
+    plain, sharp, sharpest = (guess(model, x, certainty, temperature) for temperature in (1.0, 0.5, 1e-4))
+    sure = guess(model, x, certainty).sum(1) > 0
+    assert torch.allclose(plain[sure], probabilities[sure])
+    assert (sharp[sure].max(1).values >= plain[sure].max(1).values).all()
+    assert torch.allclose(sharpest, guess(model, x, certainty), atol=1e-3)
+    for guesses in (plain, sharp):
+        assert torch.allclose(guesses.sum(1), sure.float())
+    assert torch.allclose(guess(model, x, 0.0, 1.0), probabilities)
+
+
 def test_a_guess_leaves_the_statistics_of_bn_as_they_are_and_needs_no_gradient():
     model = classifier().train()
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}

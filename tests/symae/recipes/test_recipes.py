@@ -48,7 +48,14 @@ def test_a_cosine_rises_in_the_warmup_and_falls_to_nothing():
     "change",
     [
         *({"taken_rate": 0}, {"warmup": -1}, {"average": 1.0}, {"clip": -1}, {"loss": "masked"}),
-        *({"label_smoothing": 1}, {"certainty": 0}, {"certainty": 1.0}, {"unlabelled": -1}, {"labels_first": -1}),
+        *(
+            {"label_smoothing": 1},
+            {"certainty": -0.1},
+            {"certainty": 1.0},
+            {"temperature": 2},
+            {"unlabelled": -1},
+            {"labels_first": -1},
+        ),
     ],
 )
 def test_values_out_of_range_are_refused(change):
