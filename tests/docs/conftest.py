@@ -88,6 +88,7 @@ def shrunk(words):
         }
         small |= {"network.width": 4 / recipe.network.full[0].channels, "validate_every": 1}
         small |= {"labels": 8} if recipe.labels else {}
+        small |= {"labels_first": 0, "unlabelled": 8} if recipe.unlabelled else {}
         words = [word for word in words if word != "--devices" and words[words.index(word) - 1] != "--devices"]
         return [
             *words,
