@@ -20,6 +20,7 @@ from benchmarks.gpu.options import Options, State
 from benchmarks.gpu.parcel import pack, unpack
 from benchmarks.gpu.plan import NETWORKS, Task, make_plan
 from benchmarks.gpu.session import startable
+from benchmarks.gpu.speed import _training_speed
 from symae.errors import DataError, FailureError, InputError
 from symae.results import Result, read_results
 from symae.weights import load_tensors
@@ -177,6 +178,14 @@ def test_trainings_are_compiled_where_the_session_is_told_so(class_folder, tmp_p
     options = Options(tmp_path, {"cifar10": str(class_folder)}, compile=compiled, smoke=True)
     with pytest.raises(FailureError, match="seen"):
         worker.work(make_plan(("table2-random",), options)[0], options)
+
+
+def test_the_speed_of_a_training_is_measured(class_folder, tmp_path):
+    options = Options(tmp_path, {"cifar10": str(class_folder)}, device="cpu", smoke=True)
+    task = next(task for task in make_plan(("speed",), options) if task.name == "speed-train")
+    found = _training_speed(task, options, "32-true", False, 1e12)
+    assert found.recipe == "speed-train" and found.changes["way"] == "32-true"
+    assert found.values["images_per_second"] > 0 and 0 < found.values["share_of_peak"] < 100
 
 
 def test_what_lacks_data_takes_along_what_needs_it(tmp_path):
