@@ -79,7 +79,7 @@ def test_a_graph_that_computes_no_numbers_is_refused(exported, monkeypatch):
 def test_a_graph_loses_nothing_against_itself(exported, name, stage, kind):
     session = open_graph(exported(name, stage)[1][kind])
     assert loss(session, session, list(samples())).value == 0
-    assert 0.2 < speed(session, session, next(samples()), rounds=3) < 5
+    assert 0.2 < speed(session, session, next(samples()), rounds=25) < 5  # other tests share the cores
 
 
 @pytest.mark.parametrize(
