@@ -152,11 +152,10 @@ class TrainingModule(LightningModule):
         """Learn from both kinds of images: see `symae.self_training`."""
         assert batch.unlabelled is not None
         assert self._unlabelled_share is not None
-        recipe = self.recipe
-        guesses = guess(self.kept, in_unit_range(batch.unlabelled), recipe.certainty, recipe.temperature)
+        guesses = guess(self.kept, in_unit_range(batch.unlabelled), self.recipe.certainty)
         labelled = self._views.make(batch.images, batch.targets, self.current_epoch, batch_idx)
         unlabelled = self._unlabelled_views.make(batch.unlabelled, guesses, self.current_epoch, batch_idx)
-        told, guessed = self._losses_of_both(self.model, labelled, unlabelled, recipe.label_smoothing)
+        told, guessed = self._losses_of_both(self.model, labelled, unlabelled, self.recipe.label_smoothing)
         here, there = self._part(self._share), self._part(self._unlabelled_share)
         return {"loss": told * here + guessed * there, "certain": 100 * guesses.sum(1).mean() * there}
 

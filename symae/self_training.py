@@ -23,26 +23,21 @@ __all__ = ["guess", "self_training_losses"]
 
 
 @torch.no_grad()
-def guess(teacher: Model, images: Tensor, certainty: float, temperature: float = 0.0) -> Tensor:
+def guess(teacher: Model, images: Tensor, certainty: float) -> Tensor:
     """Tell the classes of images as far as they are sure.
 
     Args:
         teacher: a classifier; is put into evaluation mode.
         images: (U, C, H, W) float32 in [0, 1].
         certainty: the probability that a class must have, in [0, 1).
-        temperature: 0 takes the likeliest class alone (FixMatch); up to 1 all probabilities, sharper below 1 (UDA, Xie
-            et al. 2020).
 
     Returns:
-        (U, K) float32: of an image that is sure 1 for its class, or the probabilities, of sum 1; of any other 0.
+        (U, K) float32: 1 for the class of an image that is sure, 0 for all others.
     """
     scores: Tensor = teacher.eval()(images.contiguous(memory_format=torch.channels_last))
     probabilities = scores.float().softmax(1)
     highest, classes = probabilities.max(1, keepdim=True)
-    sure = (highest > certainty).float()
-    if temperature:
-        return (scores.float() / temperature).softmax(1) * sure
-    return torch.zeros_like(probabilities).scatter(1, classes, sure)
+    return torch.zeros_like(probabilities).scatter(1, classes, (highest > certainty).float())
 
 
 def self_training_losses(

@@ -83,7 +83,6 @@ class Recipe:
             certain of, the others cost time and teach nothing.
         certainty: the probability above which the averaged weights' class of an unlabelled image is taken for its
             label, in [0, 1); 0: always.
-        temperature: of what is taken: 0 that class alone; 1 the probabilities of all; between them sharper ones.
         labels: size of a class-balanced, seeded subset of the training images; None: all.
         fold: one of STL-10's ten folds, 0..9; None: all training images.
         only_classes: names of the classes whose images are taken, so that pre-training can be on one kind of images;
@@ -138,7 +137,6 @@ class Recipe:
     unlabelled: int = 0
     labels_first: int = 0
     certainty: float = 0.95
-    temperature: float = 0.0
     labels: int | None = None
     fold: int | None = None
     only_classes: tuple[str, ...] = ()
@@ -188,8 +186,6 @@ class Recipe:
             raise RecipeError("augmentation.mix and label_smoothing are for classifiers of one class an image")
         if not 0 <= self.certainty < 1:
             raise RecipeError(f"certainty must be in [0, 1), e.g. 0.95, got {self.certainty}")
-        if not 0 <= self.temperature <= 1:
-            raise RecipeError(f"temperature must be in [0, 1], e.g. 0.5, got {self.temperature}")
         if self.unlabelled and (self.stage != "classify" or self.multi_label):
             raise RecipeError("unlabelled images are for classifiers of one class an image: leave unlabelled at 0")
         if self.unlabelled and not self.average:

@@ -9,6 +9,7 @@ from symae.report.collect import Group
 from symae.report.provenance import provenance
 from symae.report.section import Column, Row, Section
 from symae.report.words import NONE, origin
+from symae.results import Result
 
 __all__ = ["NAME", "parity"]
 
@@ -58,12 +59,11 @@ def _row(groups: Sequence[Group], network: str, device: str) -> Row:
         worst(ONNX, lambda name: name.endswith(": reconstruction")),
         worst(ONNX, lambda name: not name.endswith(": reconstruction")),
     )
-    group = next(group for group in groups if group.runs[0].recipe in runs)
-    newest = dataclasses.replace(group, runs=tuple(runs.values()))
-    return Row((network, *cells, _origin(newest)), "other")
+    told = dict.fromkeys(_origin(groups, run) for run in runs.values())
+    return Row((network, *cells, " / ".join(told)), "other")
 
 
-def _origin(group: Group) -> str:
-    """On what, and from which commits, the newest of both kinds."""
-    told = dict.fromkeys(origin(dataclasses.replace(group, runs=(run,)), next(iter(run.values))) for run in group.runs)
-    return " / ".join(told)
+def _origin(groups: Sequence[Group], run: Result) -> str:
+    """On what, and at which commit."""
+    group = next(group for group in groups if run in group.runs)
+    return origin(dataclasses.replace(group, runs=(run,)), next(iter(run.values)))

@@ -52,7 +52,6 @@ def test_a_cosine_rises_in_the_warmup_and_falls_to_nothing():
             {"label_smoothing": 1},
             {"certainty": -0.1},
             {"certainty": 1.0},
-            {"temperature": 2},
             {"unlabelled": -1},
             {"labels_first": -1},
         ),
