@@ -3,6 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13 python3.14 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 READY := .venv/.ready
+NO_TESTS := 5 # how pytest ends where none was chosen
 
 .PHONY: help setup demo docs test lint format stubs accept lock clean
 help:  ## list the targets
@@ -24,8 +25,9 @@ demo: setup  ## train, export, serve and call it all on real photographs; writes
 docs: setup  ## build the site of the docs in site/; make docs ARGS=serve shows it while it is written
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(or $(ARGS),build --strict)
 
-test: setup  ## run the tests, a file a process
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+test: setup  ## run the tests, a file a process; after them, one by one, those that measure time
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not alone" $(ARGS) || test $$? = $(NO_TESTS)
+	$(BIN)/python -m pytest -m alone $(or $(ARGS),$$(grep -rl --include='*.py' mark.alone tests)) || test $$? = $(NO_TESTS)
 
 lint: setup  ## ruff, formatting and mypy
 	$(BIN)/ruff check .

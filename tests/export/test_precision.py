@@ -73,13 +73,14 @@ def test_a_graph_that_computes_no_numbers_is_refused(exported, monkeypatch):
         reduce(exported("small", "pretrain")[1]["encoder"], "fp16", [], list(samples()), ALL)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("name", "stage", "kind"), [("small", "pretrain", "autoencoder"), ("small", "segment", "segmenter")]
 )
 def test_a_graph_loses_nothing_against_itself(exported, name, stage, kind):
     session = open_graph(exported(name, stage)[1][kind])
     assert loss(session, session, list(samples())).value == 0
-    assert 0.2 < speed(session, session, next(samples()), rounds=25) < 5  # other tests share the cores
+    assert 0.2 < speed(session, session, next(samples()), rounds=25) < 5
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,7 @@ def test_a_request_that_never_fits_is_refused_for_what_it_is(tmp_path, toys):
         assert len(client.embed([IMAGE] * 8, keep_size=True).embeddings) == 8
 
 
+@pytest.mark.alone
 def test_it_ends_when_grace_does_whatever_waits(slow):
     with ExitStack() as later, ThreadPoolExecutor(20) as pool:
         with slow(0.2, batch_images=1, grace=0.5) as address:

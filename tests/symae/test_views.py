@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import pytest
 import torch
 
 from symae.augmentation import Augmentation
@@ -53,16 +52,18 @@ def test_about_half_of_the_images_are_damaged_and_the_others_are_clean():
     assert 0 < differs.sum() < 12
 
 
-@pytest.mark.parametrize("mix", ["none", "cutmix"])
-def test_slices_are_seen_as_the_whole_is(mix):
-    recipe = dataclasses.replace(RECIPE, augmentation=dataclasses.replace(RECIPE.augmentation, mix=mix))
+def test_slices_are_seen_as_the_whole_is():
+    """Without mixing, which asks the other processes: see test_devices.py."""
+    recipe = dataclasses.replace(RECIPE, augmentation=dataclasses.replace(RECIPE.augmentation, mix="none"))
     whole = view(recipe)
-    if mix == "none":  # mixing asks the other processes, which are not there: see test_devices.py
-        for rank in range(5):
-            share = Share.of(12, rank, 5)
-            part = Views(recipe, 1, share, 4).make(share.take(images()), share.take(TARGETS), 2, 3)
-            assert torch.equal(part.damaged.images, share.take(whole.damaged.images))
-            assert torch.equal(part.damaged.masks, share.take(whole.damaged.masks))
-    else:
-        assert whole.targets.shape == (12, 4)
-        assert torch.allclose(whole.targets.sum(1), torch.ones(12))
+    for rank in range(5):
+        share = Share.of(12, rank, 5)
+        part = Views(recipe, 1, share, 4).make(share.take(images()), share.take(TARGETS), 2, 3)
+        assert torch.equal(part.damaged.images, share.take(whole.damaged.images))
+        assert torch.equal(part.damaged.masks, share.take(whole.damaged.masks))
+
+
+def test_the_targets_of_mixed_images_are_shares_of_classes():
+    mixed = view().targets
+    assert mixed.shape == (12, 4)
+    assert torch.allclose(mixed.sum(1), torch.ones(12))

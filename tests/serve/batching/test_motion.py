@@ -1,43 +1,58 @@
 import time
 
+import pytest
+
 from serve.batching.motion import Motion
 
 
-def test_what_has_nothing_to_do_is_not_stuck():
+@pytest.fixture
+def passes(monkeypatch):
+    """A function that lets seconds pass on the clock that is read."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def later(seconds):
+        now[0] += seconds
+
+    return later
+
+
+def test_what_has_nothing_to_do_is_not_stuck(passes):
     motion = Motion()
     assert not motion.stuck(0)
     with motion.waiting():
         pass
     with motion.running():
         pass
-    time.sleep(0.01)
+    passes(10)
     assert not motion.stuck(0)
 
 
-def test_work_that_waits_without_a_run_is_stuck_from_when_it_came():
+def test_work_that_waits_without_a_run_is_stuck_from_when_it_came(passes):
     motion = Motion()
-    time.sleep(0.05)
+    passes(10)
     with motion.waiting():
-        assert not motion.stuck(0.04)
-        time.sleep(0.05)
-        assert motion.stuck(0.04)
+        passes(3)
+        assert not motion.stuck(4)
+        passes(2)
+        assert motion.stuck(4)
 
 
-def test_a_run_that_hangs_is_stuck_although_callers_come_and_go():
+def test_a_run_that_hangs_is_stuck_although_callers_come_and_go(passes):
     motion = Motion()
     with motion.running():
         for _ in range(5):
             with motion.waiting():
-                time.sleep(0.01)
-        assert motion.stuck(0.04)
+                passes(1)
+        assert motion.stuck(4)
 
 
-def test_a_run_may_take_three_times_as_long_as_the_longest():
+def test_a_run_may_take_three_times_as_long_as_the_longest(passes):
     motion = Motion()
     with motion.running():
-        time.sleep(0.05)
+        passes(5)
     with motion.running():
-        time.sleep(0.06)
-        assert not motion.stuck(0.01)
-        time.sleep(0.12)
-        assert motion.stuck(0.01)
+        passes(14)
+        assert not motion.stuck(1)
+        passes(2)
+        assert motion.stuck(1)

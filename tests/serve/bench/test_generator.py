@@ -14,6 +14,7 @@ from serve.bench.watch import Watch
 from serve.channel import Access
 
 PAYLOAD = Payload("encoder", "m", 4, 4)
+pytestmark = pytest.mark.alone
 
 
 class Slow(grpc.GenericRpcHandler):

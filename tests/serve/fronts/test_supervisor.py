@@ -280,6 +280,7 @@ def test_a_front_that_is_killed_loses_its_own_calls_and_is_replaced(slow_reposit
     assert re.search(r"front [01] \(process \d+\) ended with -9: it is replaced", house.complaints)
 
 
+@pytest.mark.alone
 def test_an_owner_that_is_killed_loses_what_it_was_asked_and_is_replaced(slow_repository, start):
     with start(slow_repository(), "--batch-images", "1") as house, ExitStack() as stack:
         callers = [stack.enter_context(house.caller()) for _ in range(8)]
@@ -303,6 +304,7 @@ def test_an_owner_that_is_killed_loses_what_it_was_asked_and_is_replaced(slow_re
         assert house.statuses() == house.statuses("slow") == {SERVING}
 
 
+@pytest.mark.alone
 def test_without_an_owner_fronts_say_so_at_once_and_are_not_ready(repository, start):
     with start(repository / "toy-encoder") as house, house.caller() as caller:
         assert caller() is True

@@ -48,6 +48,7 @@ def test_list_as_reflection_describes_it(channel):
     assert {one.status for one in statuses.values()} == {STATUS.SERVING}
 
 
+@pytest.mark.alone
 def test_a_watcher_hears_of_the_end_and_is_hung_up_on_although_another_left(repository):
     config = ServeConfig(address="localhost:0", threads=1, grace=5)
     server = running(load_sessions(repository / "toy-encoder", config), config)
