@@ -29,6 +29,15 @@ class Device:
         """Lightning's choice of devices: one process on a CPU, the given card on a GPU."""
         return [self.torch.index or 0] if self.torch.type == "cuda" else 1
 
+    def has_instructions_for(self, precision: str) -> bool:
+        """Whether it computes in a precision itself; without, PyTorch does so by others, many times slower."""
+        if not precision.startswith("bf16"):
+            return True
+        if self.torch.type == "cuda":
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        known = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        return not known or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
     def describe(self) -> str:
         """Name the device for a line of news."""
         if self.torch.type == "cuda":

@@ -82,6 +82,9 @@ def _train(request: Request, device: Device, say: Say) -> Run:
     steps = len(ready.loader)
     beside = "" if ready.unlabelled is None else f" and {len(ready.unlabelled)} without labels"
     say(f"{run.recipe.name}: {len(ready.training)} images{beside}, {steps} steps an epoch, on {where}")
+    precision = run.recipe.precision
+    if not device.has_instructions_for(precision):
+        say(f"{where} has no instructions for {precision}, which is slow there: try --set precision=32-true")
     _fit(run, ready, request, device, say)
     _report_unreadable(collect(ready.loader.unreadable), say)
     return run

@@ -180,7 +180,7 @@ class Rpc:
         return time.monotonic() + (self._default_deadline if left is None else left)
 
     def _ended(self, ticket: Ticket, code: grpc.StatusCode, context: Context) -> None:
-        if code is grpc.StatusCode.CANCELLED and ticket.expired:  # gRPC cancels what is late
+        if code is grpc.StatusCode.CANCELLED and ticket.expiring:  # gRPC cancels what is late
             code = grpc.StatusCode.DEADLINE_EXCEEDED
         for observer in self._observers:
             observer.ended(ticket, code, context)

@@ -19,6 +19,9 @@ from serve.protocol.status import WireStatus
 
 __all__ = ["Call", "Observer", "Service", "Ticket"]
 
+TRAVEL = 0.05  # seconds that a request may have been under way, while its caller's clock ran
+ROUNDED = 0.01  # of a deadline: gRPC sends three digits of it, rounded up
+
 
 @dataclass(slots=True, eq=False)
 class Ticket:
@@ -74,13 +77,13 @@ class Ticket:
 
     def _cause(self, error: BaseException) -> BaseException:
         """Tell a deadline, at which gRPC cancels the call, from a caller that went away."""
-        expired = isinstance(error, asyncio.CancelledError) and self.expired
+        expired = isinstance(error, asyncio.CancelledError) and self.expiring
         return DeadlineError("the deadline passed") if expired else error
 
     @property
-    def expired(self) -> bool:
-        """Whether its caller needs no answer any more."""
-        return time.monotonic() >= self.expires
+    def expiring(self) -> bool:
+        """Whether a caller that goes now goes at its deadline, which comes a little before it does here."""
+        return time.monotonic() >= self.expires - TRAVEL - ROUNDED * (self.expires - self.arrived)
 
 
 class Observer(Protocol):

@@ -56,6 +56,7 @@ TABLE = Table(
     title="CIFAR-10 with 1,000 labels, test accuracy over seeds",
     rows=tuple(_smaller(row, 100, (30, 60, 80)) for row in table3_stl10.ROWS),
     pretraining=tuple(_smaller(row, 20, (15,)) for row in table3_stl10.PRETRAINING),
-    needs="CIFAR-10; about 15 minutes on two CPU cores for each pre-training and 2 for each row and seed",
+    needs="CIFAR-10; about 15 minutes on two CPU cores with bfloat16 instructions for each pre-training and 2 for each "
+    "row and seed",
     instead_of="table3",
 )

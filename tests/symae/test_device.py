@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from symae.device import check_devices, on_device, parse_device
+from symae.device import Device, check_devices, on_device, parse_device
 from symae.errors import InputError
 
 
@@ -9,6 +9,17 @@ def test_the_cpu_is_one_process():
     device = parse_device("cpu")
     assert (device.torch, device.accelerator, device.indices) == (torch.device("cpu"), "cpu", 1)
     assert "CPU" in device.describe()
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("name", ["cpu", "cuda"])
+def test_what_it_has_no_instructions_for_is_told(monkeypatch, name, there):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: there)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: there)
+    device = Device(torch.device(name))
+    assert device.has_instructions_for("bf16-mixed") == there
+    assert device.has_instructions_for("32-true")
 
 
 def test_auto_takes_what_is_there():

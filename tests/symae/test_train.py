@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from symae.corruption import GaussianNoise
+from symae.device import parse_device
 from symae.errors import DataError, DivergenceError, Interrupted, RecipeError, RunError
 from symae.evaluate import Measured
 from symae.module import TrainingModule
@@ -243,7 +244,10 @@ def test_taken_parts_move_at_their_own_rate(class_folder, tmp_path):
 
 
 def test_bfloat16_trains_and_keeps_full_weights(class_folder, tmp_path):
-    run = train(request(class_folder, tmp_path / "run", settings=("precision=bf16-mixed",)), say=quiet)
+    said = []
+    run = train(request(class_folder, tmp_path / "run", settings=("precision=bf16-mixed",)), say=said.append)
+    slow = any("--set precision=32-true" in line for line in said)
+    assert slow != parse_device("cpu").has_instructions_for("bf16-mixed")
     assert {tensor.dtype for name, tensor in load_tensors(run.path).items() if "weight" in name} == {torch.float32}
 
 

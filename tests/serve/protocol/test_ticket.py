@@ -9,8 +9,9 @@ from serve.errors import FaultError
 from serve.protocol.ticket import Ticket
 
 
-def ticket(seconds=10.0):
-    made = Ticket("id", "/service/Call", time.monotonic() + seconds)
+def ticket(seconds=10.0, ago=0.0):
+    now = time.monotonic()
+    made = Ticket("id", "/service/Call", now + seconds, now - ago)
     made.model = SimpleNamespace(statistics=ModelStatistics())
     return made
 
@@ -36,12 +37,21 @@ def test_what_fails_is_counted_and_raised():
     assert (mine.model.statistics.success.count, mine.model.statistics.fail.count) == (0, 1)
 
 
-@pytest.mark.parametrize(("seconds", "late", "cancelled"), [(10.0, 0, 1), (-0.001, 1, 0)])
-def test_a_deadline_is_told_from_a_caller_that_went_away(seconds, late, cancelled):
-    mine = ticket(seconds)
+@pytest.mark.parametrize(
+    ("seconds", "ago", "late"),
+    [
+        (10.0, 0.0, 0),
+        (-0.001, 10.0, 1),
+        (0.04, 0.1, 1),  # the caller's clock began a little before
+        (0.9, 99.1, 1),  # 99.01 seconds are sent as 100
+        (0.9, 9.1, 0),
+    ],
+)
+def test_a_deadline_is_told_from_a_caller_that_went_away(seconds, ago, late):
+    mine = ticket(seconds, ago)
     with pytest.raises(asyncio.CancelledError), mine.counted():
         raise asyncio.CancelledError
-    assert (mine.model.statistics.late, mine.model.statistics.cancelled) == (late, cancelled)
+    assert (mine.model.statistics.late, mine.model.statistics.cancelled) == (late, 1 - late)
 
 
 def test_a_request_that_means_no_model_is_not_counted():
