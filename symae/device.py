@@ -30,7 +30,7 @@ class Device:
         return [self.torch.index or 0] if self.torch.type == "cuda" else 1
 
     def has_instructions_for(self, precision: str) -> bool:
-        """Whether it computes in a precision itself; without, PyTorch does so by others, many times slower."""
+        """Whether it computes in a precision itself; without, PyTorch does so by others, slowly."""
         if not precision.startswith("bf16"):
             return True
         if self.torch.type == "cuda":

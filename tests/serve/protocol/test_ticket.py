@@ -43,7 +43,7 @@ def test_what_fails_is_counted_and_raised():
         (10.0, 0.0, 0),
         (-0.001, 10.0, 1),
         (0.04, 0.1, 1),  # the caller's clock began a little before
-        (0.9, 99.1, 1),  # 99.01 seconds are sent as 100
+        (1.0, 100.0, 1),  # 100.001 seconds are sent as 101
         (0.9, 9.1, 0),
     ],
 )
